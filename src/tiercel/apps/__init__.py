@@ -1,0 +1,1 @@
+"""Process edges: gateway, command line, demo. Thin: parse, call a service, render."""

@@ -1,0 +1,1 @@
+"""TOML and environment to frozen settings; the only reader of the environment."""

@@ -1,0 +1,8 @@
+"""Additive statistics: everything here is a commutative monoid, so the order of events and who saw them do not matter.
+
+Sums            counts, sums and a latency sketch of one time bucket; exact integer addition
+RecentOutcomes  the newest outcomes of one key; merging is union, then the newest
+RecentRatings   the newest ratings of one key, per source; merging is union, then the newest
+Deltas          what a batch of events adds to all of them (fold.py)
+Knowledge       the learned state in memory (knowledge.py)
+"""

@@ -1,0 +1,93 @@
+"""A decision: which model was chosen, with what probability, and why every other one was not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tiercel.domain.request import Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One model as a decision saw it.
+
+    `probability` is 0 for an excluded model, whose reason stands in `excluded`; `score` is the policy's own
+    figure (None where the policy does not score).
+    """
+
+    model_id: str
+    tier: str
+    probability: float
+    score: float | None = None
+    excluded: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a policy proposes before anything is drawn: a probability for every candidate.
+
+    The probabilities sum to 1 over the eligible candidates. `greedy` is the model the policy believes in; the
+    rest of the mass is exploration. `reason` says in one sentence why. `details` are the policy's figures.
+    """
+
+    candidates: tuple[Candidate, ...]
+    greedy: str
+    reason: str
+    details: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The record of one choice, complete enough to credit late feedback and to evaluate other policies offline.
+
+    `propensity` is the probability with which `model` was drawn from `proposal`. `decided_at` is aware UTC.
+    `degraded` says that the decision was made while the store was away.
+    """
+
+    id: str
+    decided_at: datetime
+    segment: Segment
+    policy: str
+    policy_version: str
+    model: str
+    tier: str
+    propensity: float
+    proposal: Proposal
+    agent_id: str = ""
+    session_id: str = ""
+    requires: tuple[str, ...] = ()
+    features: Mapping[str, float] = field(default_factory=dict)
+    degraded: bool = False
+
+    @property
+    def workflow(self) -> str:
+        """The workflow of the stage decided for ("" for an agent's own segment)."""
+        return self.segment[1] if self.segment[0] == "stage" else ""
+
+    @property
+    def stage(self) -> str:
+        """The stage decided for ("" for an agent's own segment)."""
+        return self.segment[2] if self.segment[0] == "stage" else ""
+
+    @property
+    def greedy(self) -> str:
+        """The model the policy would have chosen without exploring."""
+        return self.proposal.greedy
+
+    @property
+    def explored(self) -> bool:
+        """Whether the draw fell on another model than the greedy one."""
+        return self.model != self.proposal.greedy
+
+    def explain(self) -> str:
+        """Why this model, with what probability, and why none of the others: a few lines of text."""
+        how = "explored (a probe)" if self.explored else "the policy's choice"
+        who = f"{self.model} ({self.tier}) by {self.policy} v{self.policy_version}"
+        lines = [f"{who}: {how}, probability {self.propensity:.4g}", f"  because: {self.proposal.reason}"]
+        for candidate in self.proposal.candidates:
+            score = "" if candidate.score is None else f", score {candidate.score:.4g}"
+            fate = f"excluded: {candidate.excluded}" if candidate.excluded else f"p = {candidate.probability:.4g}"
+            lines.append(f"  {candidate.model_id} ({candidate.tier}{score}): {fate}")
+        return "\n".join(lines)

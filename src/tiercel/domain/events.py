@@ -1,0 +1,103 @@
+"""What happened: the append-only log is made of these, and everything learned is computed from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tiercel.domain.decision import Decision
+from tiercel.domain.request import Segment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one model call did. At most one per decision and model: a fallback adds a second.
+
+    `latency_ms` and `first_token_ms` count from the moment the call was sent; `cost_usd` is None where no price
+    is known; `usage_estimated` says that the token counts are counted from the stream, not reported by the
+    upstream. `model` is the model that answered, which a fallback may have made another than the decision's.
+    `error` is a short stable word ("timeout", "status_503"), never an upstream's text. `match_score` is the
+    capability match (0..100) the call was chosen with. `fallback_from` names the model that failed first.
+    """
+
+    decision_id: str
+    recorded_at: datetime
+    segment: Segment
+    model: str
+    tier: str
+    success: bool
+    latency_ms: float
+    first_token_ms: float | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost_usd: float | None = None
+    usage_estimated: bool = False
+    error: str = ""
+    fallback_from: str = ""
+    agent_id: str = ""
+    match_score: float | None = None
+    completion_id: str = ""
+
+    @property
+    def id(self) -> str:
+        """Unique per decision and model."""
+        return f"{self.decision_id}/{self.model}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """What a caller or an evaluator said of an answer: quality in 0..1.
+
+    `id` is the idempotency key. A second rating of the same decision by the same source revises the first: it is
+    a new event whose `replaces` holds the value and time of the rating it takes back. `model` is "" where only the
+    tier is known. `clamped` says that a time in the future was set to the time of receipt.
+    """
+
+    id: str
+    recorded_at: datetime
+    segment: Segment
+    tier: str
+    quality: float
+    model: str = ""
+    decision_id: str = ""
+    source: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    replaces: Rating | None = None
+    clamped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """A quality and when it was given: what a revision takes back."""
+
+    quality: float
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandingChange:
+    """A segment is served by another tier or model from now on, and the evidence for it.
+
+    `revision` counts the changes of one segment under one policy, so that of several processes that come to the same
+    conclusion one is recorded.
+    """
+
+    changed_at: datetime
+    segment: Segment
+    policy: str
+    previous: str
+    current: str
+    reason: str
+    confidence: float
+    revision: int
+    evidence: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Unique per policy, segment and revision."""
+        return "\x1f".join((self.policy, *self.segment, str(self.revision)))
+
+
+Event = Decision | Outcome | Feedback | StandingChange

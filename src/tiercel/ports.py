@@ -1,0 +1,144 @@
+"""What tiercel needs from outside, as narrow protocols: stores, providers, a clock. Adapters implement them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from tiercel.core.statistics.fold import Deltas
+from tiercel.domain.decision import Decision
+from tiercel.domain.events import Event, Feedback, Outcome
+
+Fold = Callable[[Sequence[Event]], Deltas]
+
+
+class Clock(Protocol):
+    """Where time comes from."""
+
+    def now(self) -> datetime:
+        """The time of day, aware UTC."""
+        ...
+
+    def monotonic_s(self) -> float:
+        """Seconds that never step back; for durations."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What became of a batch: the events that were new, in log order, what they taught, and the ids refused.
+
+    An event whose id was in the log already with the same content is simply not in `accepted`; with other content its
+    id is in `conflicts`. Feedback in `accepted` carries in `replaces` the rating it revises.
+    """
+
+    accepted: tuple[Event, ...]
+    deltas: Deltas
+    conflicts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """A decision with everything that is known of it since."""
+
+    decision: Decision
+    outcomes: tuple[Outcome, ...]
+    feedback: tuple[Feedback, ...]
+
+
+class EventStore(Protocol):
+    """The append-only log. What `append` returned for survives the end of the process."""
+
+    def append(self, events: Sequence[Event], fold: Fold) -> Appended:
+        """Log `events` and add what `fold` makes of the accepted ones to the state: both or neither.
+
+        Raises `StoreUnavailable` when nothing was written and the same call may succeed later.
+        """
+        ...
+
+    def events_after(self, position: int, limit: int) -> tuple[Sequence[Event], int]:
+        """Up to `limit` events logged after `position`, by any process, and the position of the last of them."""
+        ...
+
+    def decision(self, decision_id: str) -> DecisionRecord | None:
+        """What is known of a decision, or None."""
+        ...
+
+    def decision_of_completion(self, completion_id: str) -> str | None:
+        """The id of the decision whose call answered with that completion id, or None."""
+        ...
+
+    def recent_decisions(self, limit: int) -> Sequence[Decision]:
+        """The newest first."""
+        ...
+
+    def feedback_history(self, workflow: str, stage: str, tier: str | None, limit: int) -> Sequence[Feedback]:
+        """The newest `limit` ratings of a stage (of one tier, or of all), newest first. Cost independent of history."""
+        ...
+
+    def rated_tiers(self, workflow: str) -> Sequence[tuple[str, str]]:
+        """Every (stage, tier) of a workflow that has feedback."""
+        ...
+
+    def clear_feedback(self, workflow: str, stage: str | None, fold: Fold) -> int:
+        """Remove the ratings of a workflow (or one stage) and what was learned from them; how many there were."""
+        ...
+
+    def trim(self, before: datetime) -> int:
+        """Remove what was logged before that time; what it taught stays in the state. Returns the number removed."""
+        ...
+
+
+class StateStore(Protocol):
+    """The learned state: a cache of the log."""
+
+    def load(self) -> tuple[Deltas, int]:
+        """The whole state, and the log position up to which it was learned."""
+        ...
+
+    def compact(self, now: datetime) -> None:
+        """Move what has aged into coarser time buckets."""
+        ...
+
+    def rebuild(self, fold: Fold) -> None:
+        """Recompute the state from the log; sums older than the log are kept."""
+        ...
+
+
+class Store(EventStore, StateStore, Protocol):
+    """One place that keeps both, atomically."""
+
+    url: str
+
+    def close(self) -> None:
+        """Release what is held; idempotent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderResponse:
+    """The head of an upstream's answer, and its body as it arrives.
+
+    Leaving `body` early, or closing it, ends the upstream call. Errors while reading are `ProviderError`s.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: AsyncIterator[bytes]
+
+
+class Provider(Protocol):
+    """Someone who runs models behind an OpenAI-compatible endpoint."""
+
+    async def chat(self, body: bytes, *, timeout_s: float) -> ProviderResponse:
+        """Send one chat completion request and return when the answer's head has arrived.
+
+        Raises `ProviderUnreachable` or `ProviderTimeout`. An error status is returned, not raised.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close the connections."""
+        ...

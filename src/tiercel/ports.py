@@ -31,12 +31,15 @@ class Appended:
     """What became of a batch: the events that were new, in log order, what they taught, and the ids refused.
 
     An event whose id was in the log already with the same content is simply not in `accepted`; with other content its
-    id is in `conflicts`. Feedback in `accepted` carries in `replaces` the rating it revises.
+    id is in `conflicts`. Feedback in `accepted` carries in `replaces` the rating it revises. The accepted events stand
+    in the log at `first_position` .. `last_position` without a gap (0 and 0 where nothing was accepted).
     """
 
     accepted: tuple[Event, ...]
     deltas: Deltas
     conflicts: tuple[str, ...] = ()
+    first_position: int = 0
+    last_position: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ changes nothing. Times are integer microseconds since the epoch.
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Iterator
 from statistics import median
 from typing import NamedTuple
@@ -45,7 +45,7 @@ class RecentOutcomes:
 
     def __init__(self) -> None:
         self._samples: list[OutcomeSample] = []
-        self._summary: OutcomeSummary | None = _NO_OUTCOMES
+        self._summary: tuple[int, OutcomeSummary] | None = (0, _NO_OUTCOMES)
 
     def add(self, sample: OutcomeSample) -> None:
         """Add one sample; the oldest beyond the limit goes."""
@@ -62,13 +62,18 @@ class RecentOutcomes:
         for sample in other._samples:
             self.add(sample)
 
-    @property
-    def summary(self) -> OutcomeSummary:
-        """The samples in figures; computed once per change."""
-        summary = self._summary
-        if summary is None:
-            summary = self._summary = _summarise(tuple(self._samples))
-        return summary
+    def summary(self, since_us: int = 0, at_least: int = 0) -> OutcomeSummary:
+        """The samples at or after `since_us` in figures, or the newest `at_least` where those are fewer.
+
+        Computed once per change of the samples or of where the window begins; else about 1 us.
+        """
+        samples = self._samples
+        first = bisect_left(samples, (since_us,)) if since_us else 0
+        first = max(0, min(first, len(samples) - at_least))
+        cached = self._summary
+        if cached is None or cached[0] != first:
+            cached = self._summary = (first, _summarise(tuple(samples)[first:]))
+        return cached[1]
 
     def failures_since(self, at_us: int) -> int:
         """How many of the samples at or after `at_us` failed."""
@@ -124,10 +129,15 @@ class RatingSample(NamedTuple):
 
 
 class RatingSummary(NamedTuple):
-    """The newest ratings in figures. `samples` is the weight that counts after the cap per source."""
+    """The newest ratings in figures.
+
+    `samples` is the weight that counts after the cap per source, `mean` their weighted mean quality (None without
+    one) and `standard_error` that mean's.
+    """
 
     samples: float
     mean: float | None
+    standard_error: float
     sources: int
     newest_at_us: int
 
@@ -189,10 +199,14 @@ class RecentRatings:
         }
         weight = sum(weights.values())
         if not weight:
-            return RatingSummary(0.0, None, 0, 0)
-        # a trusted or uncapped source contributes its exact integer sum: no rounding where no cap applies
+            return RatingSummary(0.0, None, 0.0, 0, 0)
         mean = sum(w * sum(s.quality_nano for s in voices[n]) / counts[n] for n, w in weights.items()) / weight / NANO
-        return RatingSummary(weight, mean, len(weights), max(voices[n][-1].at_us for n in weights))
+        variance = (
+            sum(w * sum((s.quality_nano / NANO - mean) ** 2 for s in voices[n]) / counts[n] for n, w in weights.items())
+            / weight
+        )
+        newest_at_us = max(voices[name][-1].at_us for name in weights)
+        return RatingSummary(weight, mean, (variance / weight) ** 0.5, len(weights), newest_at_us)
 
     def __iter__(self) -> Iterator[tuple[str, RatingSample]]:
         for source, samples in tuple(self._by_source.items()):

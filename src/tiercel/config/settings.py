@@ -1,0 +1,100 @@
+"""Everything that can be configured, as frozen structures with their defaults; file.py reads them from TOML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tiercel.domain.catalogue import DEFAULT_TIERS, Agent, ModelProfile
+
+DEFAULT_STORE_URL = "sqlite:///tiercel.db"
+DEFAULT_POLICY = "tier-rules"
+RETENTION_S = 7 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """[store]: where the log and the learned state live, and for how long feedback and the log are kept."""
+
+    url: str = DEFAULT_STORE_URL
+    retention_s: float = RETENTION_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSettings:
+    """[[providers]]: someone who runs models. The key is named by its environment variable, never written down."""
+
+    id: str
+    base_url: str
+    api_key_env: str = ""
+    timeout_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteSettings:
+    """[[routes]]: which policy decides among which models for which stages, and the policy's own settings.
+
+    At most one of target quality, budget and weights may be given; the rule policies of this version do not use them.
+    """
+
+    match: str = "*"
+    name: str = ""
+    models: tuple[str, ...] = ()
+    policy: str = DEFAULT_POLICY
+    model: str = ""
+    target_quality: float | None = None
+    budget_usd_per_request: float | None = None
+    quality_weight: float | None = None
+    cost_weight: float | None = None
+    latency_weight: float | None = None
+    probe_share: float | None = None
+    start_tier: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """[server]: the gateway. `seed` makes the draws of requests that carry an x-request-id reproducible."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    timeout_s: float = 120.0
+    max_body_bytes: int = 32 * 1024 * 1024
+    seed: int | None = None
+    forward_metadata: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackSettings:
+    """[feedback]: sources in `trusted_sources` are not capped against the others; thresholds of the tier rules."""
+
+    trusted_sources: tuple[str, ...] = ()
+    min_samples: int = 10
+    quality_threshold: float = 0.7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdaptiveSettings:
+    """[adaptive]: loop A's weights and thresholds (validated by core.adaptive.AdaptiveConfig)."""
+
+    capability_weight: float = 0.60
+    success_rate_weight: float = 0.25
+    latency_weight: float = 0.15
+    min_acceptable_success_rate: float = 0.90
+    max_acceptable_latency_ms: float = 500.0
+    min_requests_for_performance: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A whole configuration. `alerts` holds overrides of AlertThresholds by field name."""
+
+    store: StoreSettings = field(default_factory=StoreSettings)
+    server: ServerSettings = field(default_factory=ServerSettings)
+    providers: tuple[ProviderSettings, ...] = ()
+    models: tuple[ModelProfile, ...] = ()
+    tiers: tuple[str, ...] = DEFAULT_TIERS
+    routes: tuple[RouteSettings, ...] = ()
+    agents: tuple[Agent, ...] = ()
+    feedback: FeedbackSettings = field(default_factory=FeedbackSettings)
+    adaptive: AdaptiveSettings = field(default_factory=AdaptiveSettings)
+    alerts: Mapping[str, float] = field(default_factory=dict)

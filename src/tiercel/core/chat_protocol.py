@@ -1,0 +1,178 @@
+"""The OpenAI chat completion protocol, as far as a router has to understand it. Pure: bytes in, facts out.
+
+Answers pass through unread but for what the loop learns from: the completion's id, the token usage, when the first
+token came, and whether the answer is whole. A stream is scanned event by event; only events that may hold one of these
+facts are parsed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+DONE = b"[DONE]"
+
+
+class ReadUsage(msgspec.Struct):
+    """Tokens as the upstream counted them."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class _Completion(msgspec.Struct):
+    choices: list[msgspec.Raw]
+    id: str = ""
+    usage: ReadUsage | None = None
+
+
+class _Delta(msgspec.Struct):
+    content: Any = None
+    reasoning_content: Any = None
+    tool_calls: Any = None
+    refusal: Any = None
+
+
+class _ChunkChoice(msgspec.Struct):
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_ChunkChoice] = []
+    id: str = ""
+    usage: ReadUsage | None = None
+    error: Any = None
+
+
+_completion_decoder = msgspec.json.Decoder(_Completion)
+_chunk_decoder = msgspec.json.Decoder(_Chunk)
+
+
+class CompletionFacts(msgspec.Struct, frozen=True):
+    """What a whole (not streamed) answer says of itself; `fault` is "" or a short word for what is wrong with it."""
+
+    completion_id: str = ""
+    usage: ReadUsage | None = None
+    fault: str = ""
+
+
+def read_completion(body: bytes) -> CompletionFacts:
+    """Read a whole answer; never raises: what cannot be read is a fault of the answer."""
+    try:
+        completion = _completion_decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return CompletionFacts(fault="malformed_answer")
+    if not completion.choices:
+        return CompletionFacts(completion.id, completion.usage, "empty_choices")
+    return CompletionFacts(completion.id, completion.usage)
+
+
+class StreamReader:
+    """Reads a stream of server-sent events as it passes.
+
+    `feed` takes what arrived and returns what to pass on, in whole events. With `hide_usage` the final usage event,
+    which the client did not ask for, is kept back. `tokens_seen` counts events with content: about one per token.
+    """
+
+    MAX_EVENT_BYTES = 4 * 1024 * 1024
+    __slots__ = (
+        "_hide_usage",
+        "_rest",
+        "completion_id",
+        "fault",
+        "finished",
+        "first_token_seen",
+        "tokens_seen",
+        "usage",
+    )
+
+    def __init__(self, *, hide_usage: bool) -> None:
+        self._hide_usage = hide_usage
+        self._rest = b""
+        self.completion_id = ""
+        self.usage: ReadUsage | None = None
+        self.tokens_seen = 0
+        self.first_token_seen = False
+        self.finished = False
+        self.fault = ""
+
+    def feed(self, arrived: bytes) -> bytes:
+        """The whole events now complete, without those that are kept back."""
+        data = self._rest + arrived if self._rest else arrived
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n")
+        end = data.rfind(b"\n\n")
+        if end < 0:
+            self._hold(data)
+            return b""
+        whole, rest = data[: end + 2], data[end + 2 :]
+        self._hold(rest)
+        hidden = [event for event in whole.split(b"\n\n") if event and not self._passes(event)]
+        for event in hidden:
+            whole = whole.replace(event + b"\n\n", b"", 1)
+        return whole
+
+    def end(self) -> bytes:
+        """What is left when the upstream has closed: an event it did not terminate, as it is."""
+        rest, self._rest = self._rest, b""
+        if rest.strip() and not self._passes(rest.strip(b"\n")):
+            return b""
+        return rest
+
+    @property
+    def whole(self) -> bool:
+        """Whether the stream came to its proper end."""
+        return self.finished and not self.fault
+
+    def _hold(self, rest: bytes) -> None:
+        if len(rest) > self.MAX_EVENT_BYTES:
+            self.fault = self.fault or "event_too_long"
+            rest = b""
+        self._rest = rest
+
+    def _passes(self, event: bytes) -> bool:
+        """Note what an event says; whether it is to be passed on."""
+        if not event.startswith(b"data:"):
+            return True
+        payload = event[5:].strip()
+        if payload == DONE:
+            self.finished = True
+            return True
+        if self.first_token_seen and not _may_matter(payload):
+            self.tokens_seen += 1
+            return True
+        return self._read(payload)
+
+    def _read(self, payload: bytes) -> bool:
+        try:
+            chunk = _chunk_decoder.decode(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self.fault = self.fault or "malformed_event"
+            return True
+        self.completion_id = self.completion_id or chunk.id
+        if chunk.error is not None:
+            self.fault = self.fault or "error_event"
+        for choice in chunk.choices:
+            if choice.finish_reason:
+                self.finished = True
+            delta = choice.delta
+            if delta and (delta.content or delta.reasoning_content or delta.tool_calls or delta.refusal):
+                self.tokens_seen += 1
+                self.first_token_seen = True
+        if chunk.usage is not None:
+            self.usage = chunk.usage
+            return bool(chunk.choices) or not self._hide_usage
+        return True
+
+
+def _may_matter(payload: bytes) -> bool:
+    """Whether an event after the first token may hold a fact: a usage, an end, an error."""
+    if b'"error"' in payload:
+        return True
+    if b'"usage"' in payload and b'"usage":null' not in payload and b'"usage": null' not in payload:
+        return True
+    return b'"finish_reason"' in payload and (
+        b'"finish_reason":null' not in payload and b'"finish_reason": null' not in payload
+    )

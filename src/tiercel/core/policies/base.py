@@ -1,0 +1,114 @@
+"""What every policy is: a pure function from a situation to a probability for each eligible model.
+
+A policy never draws. It returns the whole distribution, and `draw` samples it with a number the caller brings, so that
+the logged propensity is the probability the model really had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from tiercel.core.statistics.knowledge import Knowledge
+from tiercel.domain.catalogue import ModelProfile
+from tiercel.domain.decision import Candidate, Proposal
+from tiercel.domain.events import StandingChange
+from tiercel.domain.request import RequestContext, Segment
+
+DEFAULT_PROBE_SHARE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a policy decides from.
+
+    `eligible` is not empty and in catalogue order. `incumbent` is the model this segment's previous request was
+    believed best served by ("" for the first). `now_us` is the time in microseconds since the epoch.
+    """
+
+    request: RequestContext
+    segment: Segment
+    eligible: tuple[ModelProfile, ...]
+    knowledge: Knowledge
+    incumbent: str
+    now_us: int
+
+
+class Policy(Protocol):
+    """One way to choose. `version` changes whenever equal inputs may give another distribution."""
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+    summary: ClassVar[str]
+
+    def propose(self, situation: Situation) -> Proposal:
+        """A probability for every eligible model, summing to 1; a few microseconds per model."""
+        ...
+
+    def review(
+        self, segment: Segment, models: Sequence[ModelProfile], knowledge: Knowledge, now_us: int
+    ) -> StandingChange | None:
+        """Whether `segment` should be served otherwise from now on; asked whenever something new was learned of it."""
+        ...
+
+
+class Stateless:
+    """The `review` of a policy that keeps no standing: never a change."""
+
+    def review(
+        self,
+        segment: Segment,  # noqa: ARG002 - the protocol's names
+        models: Sequence[ModelProfile],  # noqa: ARG002
+        knowledge: Knowledge,  # noqa: ARG002
+        now_us: int,  # noqa: ARG002
+    ) -> StandingChange | None:
+        """Keep things as they are."""
+        return None
+
+
+def mixture(
+    eligible: Sequence[ModelProfile],
+    greedy: str,
+    probes: Mapping[str, float],
+    share: float,
+    *,
+    reason: str,
+    scores: Mapping[str, float] | None = None,
+    details: Mapping[str, float] | None = None,
+) -> Proposal:
+    """`greedy` with probability 1 - share, and `share` spread over `probes` by their weights.
+
+    Without probes `greedy` has it all. The greedy model may not be among the probes.
+    """
+    total = sum(probes.values())
+    share = share if total > 0 else 0.0
+    candidates = []
+    for model in eligible:
+        model_id = model.model_id
+        if model_id == greedy:
+            probability = 1.0 - share
+        elif share:
+            probability = share * probes.get(model_id, 0.0) / total
+        else:
+            probability = 0.0
+        candidates.append(Candidate(model_id, model.tier, probability, scores[model_id] if scores else None))
+    return Proposal(tuple(candidates), greedy, reason, details or {})
+
+
+def draw(proposal: Proposal, uniform: float) -> Candidate:
+    """The candidate in whose slice of [0, 1) `uniform` falls.
+
+    Rounding may leave the slices a hair short of 1; what falls beyond the last goes to the last with any probability.
+    """
+    chosen: Candidate | None = None
+    reached = 0.0
+    for candidate in proposal.candidates:
+        if candidate.probability > 0.0:
+            chosen = candidate
+            reached += candidate.probability
+            if uniform < reached:
+                break
+    if chosen is None:
+        raise ValueError("a proposal must give some model a positive probability")
+    return chosen

@@ -1,0 +1,244 @@
+"""The router: decide, and later credit what happened to the decision that caused it.
+
+    decide:   context -> route -> eligible models -> policy's distribution -> draw -> Decision (logged soon)
+    outcome:  decision + what the call did -> Outcome (logged)
+    feedback: see services/intake.py
+    learned:  events of a segment -> policy.review -> StandingChange (logged in the same go)
+
+A decision reads memory only. The store's health shows in `Decision.degraded` and never in whether there is a decision.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from tiercel.core.draws import Uniform
+from tiercel.core.eligibility import divide
+from tiercel.core.policies.base import Situation, draw
+from tiercel.core.statistics.fold import micros
+from tiercel.domain.catalogue import Agent, Catalogue
+from tiercel.domain.decision import Candidate, Decision, Proposal
+from tiercel.domain.errors import NoEligibleModel, UnknownDecision, UnknownModel
+from tiercel.domain.events import Feedback, Outcome, StandingChange
+from tiercel.domain.request import RequestContext, Segment
+from tiercel.ports import Appended
+from tiercel.services.learner import Learner
+from tiercel.services.recently import Recently
+from tiercel.services.routes import Plan, RoutingTable
+
+_REMEMBERED = 10_000
+REQUESTED = "requested"
+"""The policy name of a decision that the caller made by naming a model."""
+
+
+def new_decision_id() -> str:
+    """128 random bits."""
+    return f"dec_{secrets.token_hex(16)}"
+
+
+class Router:
+    """Chooses models and keeps book of what came of it. Thread-safe."""
+
+    def __init__(
+        self,
+        table: RoutingTable,
+        learner: Learner,
+        *,
+        uniform: Uniform,
+        new_id: Callable[[], str] = new_decision_id,
+        agents: Sequence[Agent] = (),
+    ) -> None:
+        self.table = table
+        self.learner = learner
+        self._uniform = uniform
+        self._new_id = new_id
+        self.agents = {agent.agent_id: agent for agent in agents}
+        self._incumbents: Recently[Segment, str] = Recently(_REMEMBERED)
+        self._decisions: Recently[str, Decision] = Recently(_REMEMBERED)
+        self._answered: Recently[str, Outcome] = Recently(_REMEMBERED)
+        self._completions: Recently[str, str] = Recently(_REMEMBERED)
+        learner.review = self._review
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The models that may be chosen."""
+        return self.table.catalogue
+
+    def decide(self, request: RequestContext, *, request_id: str = "", plan: Plan | None = None) -> Decision:
+        """Choose a model; reads memory only, some tens of microseconds.
+
+        Raises `NoEligibleModel`, with a reason for each model.
+        """
+        if request.agent_id and not request.requires:
+            request = self._with_agent(request)
+        segment = request.segment
+        if plan is None:
+            plan = self.table.plan(request.workflow or "default", request.stage or "default")
+        eligible, excluded = plan.models, plan.excluded
+        if request.prompt_tokens or request.require_all:
+            eligible, ineligible = divide(plan.models, request)
+            excluded = (*ineligible, *excluded)
+        if not eligible:
+            raise NoEligibleModel({candidate.model_id: candidate.excluded or "" for candidate in excluded})
+        now = self.learner.clock.now()
+        incumbent = self._incumbents.get(segment, "")
+        situation = Situation(request, segment, eligible, self.learner.knowledge, incumbent, micros(now))
+        proposal = plan.policy.propose(situation)
+        if proposal.greedy != incumbent:
+            self._incumbents[segment] = proposal.greedy
+        chosen = draw(proposal, self._uniform(request_id))
+        if excluded:
+            proposal = replace(proposal, candidates=(*proposal.candidates, *excluded))
+        decision = Decision(
+            id=self._new_id(),
+            decided_at=now,
+            segment=segment,
+            policy=plan.policy.name,
+            policy_version=plan.policy.version,
+            model=chosen.model_id,
+            tier=chosen.tier,
+            propensity=chosen.probability,
+            proposal=proposal,
+            agent_id=request.agent_id,
+            session_id=request.session_id,
+            requires=tuple(request.requires),
+            features=request.features,
+            degraded=self.learner.status().degraded,
+        )
+        return self._remember(decision)
+
+    def requested(self, model_id: str, request: RequestContext) -> Decision:
+        """The decision of a caller who asked for one model: probability 1, still measured.
+
+        Raises `UnknownModel`.
+        """
+        model = self.catalogue.get(model_id)
+        if model is None:
+            raise UnknownModel(model_id)
+        candidate = Candidate(model_id, model.tier, 1.0)
+        decision = Decision(
+            id=self._new_id(),
+            decided_at=self.learner.clock.now(),
+            segment=request.segment,
+            policy=REQUESTED,
+            policy_version="1",
+            model=model_id,
+            tier=model.tier,
+            propensity=1.0,
+            proposal=Proposal((candidate,), model_id, "the caller asked for this model"),
+            agent_id=request.agent_id,
+            session_id=request.session_id,
+            requires=tuple(request.requires),
+            features=request.features,
+            degraded=self.learner.status().degraded,
+        )
+        return self._remember(decision)
+
+    def outcome(
+        self,
+        decision: Decision,
+        *,
+        success: bool,
+        latency_ms: float,
+        model: str = "",
+        prompt_tokens: int | None = None,
+        completion_tokens: int | None = None,
+        cost_usd: float | None = None,
+        first_token_ms: float | None = None,
+        usage_estimated: bool = False,
+        error: str = "",
+        fallback_from: str = "",
+        completion_id: str = "",
+        match_score: float | None = None,
+    ) -> Outcome:
+        """The record of what one call did, priced from the catalogue where `cost_usd` is None. Nothing is logged yet.
+
+        `model` is the model called where that is another than the decision's. Raises `UnknownModel`.
+        """
+        profile = self.catalogue.get(model or decision.model)
+        if profile is None:
+            raise UnknownModel(model or decision.model)
+        if cost_usd is None and profile.price is not None and prompt_tokens is not None:
+            cost_usd = profile.price.cost_usd(prompt_tokens, completion_tokens or 0)
+        outcome = Outcome(
+            decision_id=decision.id,
+            recorded_at=self.learner.clock.now(),
+            segment=decision.segment,
+            model=profile.model_id,
+            tier=profile.tier,
+            success=success,
+            latency_ms=latency_ms,
+            first_token_ms=first_token_ms,
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
+            cost_usd=cost_usd,
+            usage_estimated=usage_estimated,
+            error=error,
+            fallback_from=fallback_from,
+            agent_id=decision.agent_id,
+            match_score=match_score,
+            completion_id=completion_id,
+        )
+        if success:
+            if completion_id:
+                self._completions[completion_id] = decision.id
+            if profile.model_id != decision.model:
+                self._answered[decision.id] = outcome
+        return outcome
+
+    def find(self, decision_id: str) -> tuple[Decision, str, str]:
+        """A decision with the model and tier that answered it; from memory, else from the log.
+
+        Raises `UnknownDecision`.
+        """
+        decision = self._decisions.get(decision_id)
+        if decision is not None:
+            answer = self._answered.get(decision_id)
+            return (decision, answer.model, answer.tier) if answer else (decision, decision.model, decision.tier)
+        record = self.learner.store.decision(decision_id)
+        if record is None:
+            raise UnknownDecision(decision_id)
+        answers = [outcome for outcome in record.outcomes if outcome.success]
+        last = answers[-1] if answers else None
+        decision = record.decision
+        return (decision, last.model, last.tier) if last else (decision, decision.model, decision.tier)
+
+    def decision_of_completion(self, completion_id: str) -> str:
+        """The decision whose call answered with that completion id. Raises `UnknownDecision`."""
+        decision_id = self._completions.get(completion_id)
+        decision_id = decision_id or self.learner.store.decision_of_completion(completion_id)
+        if decision_id is None:
+            raise UnknownDecision(completion_id)
+        return decision_id
+
+    def _remember(self, decision: Decision) -> Decision:
+        self._decisions[decision.id] = decision
+        self.learner.submit(decision)
+        return decision
+
+    def _with_agent(self, request: RequestContext) -> RequestContext:
+        agent = self.agents.get(request.agent_id)
+        if agent is None:
+            return request
+        return replace(
+            request,
+            requires=tuple(agent.required),
+            prefers=tuple(agent.preferred),
+            min_context_length=agent.min_context_length,
+            require_all=agent.require_all,
+        )
+
+    def _review(self, learned: Appended) -> list[StandingChange]:
+        """Ask each touched segment's policy whether the segment should be served otherwise from now on."""
+        segments = {event.segment for event in learned.accepted if isinstance(event, Feedback | Outcome)}
+        now_us = micros(self.learner.clock.now())
+        changes: list[StandingChange] = []
+        for segment in segments:
+            workflow, stage = (segment[1], segment[2]) if segment[0] == "stage" else ("default", "default")
+            plan = self.table.plan(workflow, stage)
+            change = plan.policy.review(segment, plan.models, self.learner.knowledge, now_us)
+            if change is not None:
+                changes.append(change)
+        return changes

@@ -1,0 +1,81 @@
+"""Which policy decides for which requests, among which models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from tiercel.core.policies.base import Policy
+from tiercel.domain.catalogue import Catalogue, ModelProfile
+from tiercel.domain.decision import Candidate
+from tiercel.domain.errors import InvalidInput, Problem
+
+_CACHED_SEGMENTS = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """`match` is a glob over "workflow/stage"; `models` are ids (empty: all); `name` is for "auto:<name>"."""
+
+    policy: Policy
+    match: str = "*"
+    models: tuple[str, ...] = ()
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A route ready for use: its models, and the rest of the catalogue as excluded candidates."""
+
+    route: Route
+    models: tuple[ModelProfile, ...]
+    excluded: tuple[Candidate, ...]
+
+    @property
+    def policy(self) -> Policy:
+        """Who decides."""
+        return self.route.policy
+
+
+class RoutingTable:
+    """The routes in order: the first whose glob matches decides. The last resort is `default`."""
+
+    def __init__(self, catalogue: Catalogue, routes: Sequence[Route], default: Route) -> None:
+        self.catalogue = catalogue
+        problems = [
+            Problem(f"routes[{i}].models[{j}]", "is no model of the catalogue", repr(model_id), "unknown")
+            for i, route in enumerate(routes)
+            for j, model_id in enumerate(route.models)
+            if catalogue.get(model_id) is None
+        ]
+        if problems:
+            raise InvalidInput(problems)
+        self.plans = tuple(self._plan(route) for route in (*routes, default))
+        self._by_name = {plan.route.name: plan for plan in self.plans if plan.route.name}
+        self._found: dict[tuple[str, str], Plan] = {}
+
+    def plan(self, workflow: str, stage: str) -> Plan:
+        """The plan for a stage; under 1 us after the first time."""
+        found = self._found.get((workflow, stage))
+        if found is None:
+            path = f"{workflow}/{stage}"
+            found = next((p for p in self.plans if fnmatchcase(path, p.route.match)), self.plans[-1])
+            if len(self._found) >= _CACHED_SEGMENTS:
+                self._found.clear()
+            self._found[workflow, stage] = found
+        return found
+
+    def named(self, name: str) -> Plan | None:
+        """The plan of the route with that name, or None."""
+        return self._by_name.get(name)
+
+    def _plan(self, route: Route) -> Plan:
+        allowed = route.models or tuple(model.model_id for model in self.catalogue)
+        models = tuple(model for model in self.catalogue if model.model_id in allowed)
+        excluded = tuple(
+            Candidate(model.model_id, model.tier, 0.0, excluded="not a model of this route")
+            for model in self.catalogue
+            if model.model_id not in allowed
+        )
+        return Plan(route, models, excluded)

@@ -1,1 +1,132 @@
 """The one place where adapters meet services."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from urllib.parse import unquote
+
+from tiercel.adapters.clock import SystemClock
+from tiercel.adapters.memory_store import MemoryStore
+from tiercel.adapters.openai_provider import OpenAIProvider
+from tiercel.adapters.sqlite_store import SqliteStore
+from tiercel.config.settings import RouteSettings, Settings
+from tiercel.core.adaptive import AdaptiveConfig
+from tiercel.core.draws import Uniform, seeded, unseeded
+from tiercel.core.policies.adaptive_score import AdaptiveScorePolicy, AdaptiveScoreSettings
+from tiercel.core.policies.base import DEFAULT_PROBE_SHARE, Policy
+from tiercel.core.policies.fixed import FixedPolicy
+from tiercel.core.policies.random import RandomPolicy
+from tiercel.core.policies.tier_rules import TierRulesPolicy, TierRulesSettings
+from tiercel.domain.catalogue import Catalogue
+from tiercel.domain.errors import InvalidInput, Problem
+from tiercel.ports import Clock, Provider, Store
+from tiercel.services.learner import Learner, LearnerSettings
+from tiercel.services.router import Router
+from tiercel.services.routes import Route, RoutingTable
+
+SYSTEM_CLOCK = SystemClock()
+
+
+def open_store(url: str) -> Store:
+    """The store at `url`: memory:// or sqlite:///relative.db or sqlite:////absolute.db.
+
+    Raises `InvalidInput` for another scheme, `StoreError` when the file cannot be used.
+    """
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme == "memory":
+        return MemoryStore()
+    if separator and scheme == "sqlite" and len(rest) > 1 and rest.startswith("/"):
+        return SqliteStore(Path(unquote(rest[1:])))
+    expected = "must be memory://, sqlite:///relative.db or sqlite:////absolute/path.db"
+    raise InvalidInput([Problem("store.url", expected, repr(url), "unknown")])
+
+
+def _adaptive_settings(route: RouteSettings, settings: Settings) -> AdaptiveScoreSettings:
+    probe_share = DEFAULT_PROBE_SHARE if route.probe_share is None else route.probe_share
+    return AdaptiveScoreSettings(config=AdaptiveConfig(**asdict(settings.adaptive)), probe_share=probe_share)
+
+
+def _fixed(route: RouteSettings, settings: Settings) -> Policy:  # noqa: ARG001 - one signature for all builders
+    return FixedPolicy(route.model or (route.models[0] if route.models else ""))
+
+
+def _random(route: RouteSettings, settings: Settings) -> Policy:  # noqa: ARG001
+    return RandomPolicy()
+
+
+def _tier_rules(route: RouteSettings, settings: Settings) -> Policy:
+    adaptive = _adaptive_settings(route, settings)
+    return TierRulesPolicy(
+        TierRulesSettings(
+            tiers=settings.tiers,
+            start_tier=route.start_tier or settings.tiers[0],
+            min_samples=settings.feedback.min_samples,
+            quality_threshold=settings.feedback.quality_threshold,
+            trusted_sources=frozenset(settings.feedback.trusted_sources),
+            probe_share=adaptive.probe_share,
+            adaptive=adaptive,
+        )
+    )
+
+
+def _adaptive_score(route: RouteSettings, settings: Settings) -> Policy:
+    return AdaptiveScorePolicy(_adaptive_settings(route, settings))
+
+
+POLICIES: Mapping[str, tuple[type[Policy], Callable[[RouteSettings, Settings], Policy]]] = {
+    FixedPolicy.name: (FixedPolicy, _fixed),
+    RandomPolicy.name: (RandomPolicy, _random),
+    TierRulesPolicy.name: (TierRulesPolicy, _tier_rules),
+    AdaptiveScorePolicy.name: (AdaptiveScorePolicy, _adaptive_score),
+}
+"""Every policy by name, with how a route's settings make one."""
+
+
+def build_policy(route: RouteSettings, settings: Settings) -> Policy:
+    """The policy a route names. Raises `InvalidInput` for a name that is not in `POLICIES`."""
+    if route.policy not in POLICIES:
+        raise InvalidInput([Problem("policy", f"must be one of {', '.join(POLICIES)}", repr(route.policy), "unknown")])
+    return POLICIES[route.policy][1](route, settings)
+
+
+def build_providers(settings: Settings) -> dict[str, Provider]:
+    """A client per provider, with its key from the environment. Call it where an event loop runs.
+
+    Raises `ConfigurationError` naming every environment variable that is not set.
+    """
+    keys = provider_keys(settings)
+    return {
+        provider.id: OpenAIProvider(provider.base_url, keys[provider.id], timeout_s=provider.timeout_s)
+        for provider in settings.providers
+    }
+
+
+def build_learner(store: Store, settings: Settings, *, clock: Clock = SYSTEM_CLOCK) -> Learner:
+    """The way into `store`, with the state it holds already learned."""
+    return Learner(store, clock=clock, settings=LearnerSettings(retention_s=settings.store.retention_s))
+
+
+def build_router(
+    settings: Settings,
+    learner: Learner,
+    *,
+    uniform: Uniform | None = None,
+    default: RouteSettings | None = None,
+    policy: Policy | None = None,
+) -> Router:
+    """The router of a configuration. What no route matches is decided by `policy`, else as `default` says."""
+    catalogue = Catalogue(settings.models, settings.tiers)
+    routes = [
+        Route(policy=build_policy(route, settings), match=route.match, models=route.models, name=route.name)
+        for route in settings.routes
+    ]
+    last = default or RouteSettings()
+    last_resort = Route(policy=policy or build_policy(last, settings), name="default")
+    table = RoutingTable(catalogue, routes, last_resort)
+    if uniform is None:
+        seed = settings.server.seed
+        uniform = unseeded(random.SystemRandom()) if seed is None else seeded(seed)
+    return Router(table, learner, uniform=uniform, agents=settings.agents)

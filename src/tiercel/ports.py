@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -120,22 +120,31 @@ class Store(EventStore, StateStore, Protocol):
         ...
 
 
+class ByteStream(Protocol):
+    """Bytes as they arrive. Closing it, begun or not, ends the call behind it; errors are `ProviderError`s."""
+
+    def __aiter__(self) -> ByteStream: ...
+
+    async def __anext__(self) -> bytes: ...
+
+    async def aclose(self) -> None:
+        """End the call; idempotent."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderResponse:
-    """The head of an upstream's answer, and its body as it arrives.
-
-    Leaving `body` early, or closing it, ends the upstream call. Errors while reading are `ProviderError`s.
-    """
+    """The head of an upstream's answer, and its body as it arrives."""
 
     status: int
     headers: Mapping[str, str]
-    body: AsyncGenerator[bytes]
+    body: ByteStream
 
 
 class Provider(Protocol):
     """Someone who runs models behind an OpenAI-compatible endpoint."""
 
-    async def chat(self, body: bytes, *, timeout_s: float) -> ProviderResponse:
+    async def chat(self, body: bytes, *, stream: bool, timeout_s: float) -> ProviderResponse:
         """Send one chat completion request and return when the answer's head has arrived.
 
         Raises `ProviderUnreachable` or `ProviderTimeout`. An error status is returned, not raised.

@@ -135,7 +135,7 @@ class Completions:
         if body.get("stream"):
             options = body.get("stream_options")
             sent["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
-        return await provider.chat(_encode(sent), timeout_s=self._timeout_s)
+        return await provider.chat(_encode(sent), stream=bool(body.get("stream")), timeout_s=self._timeout_s)
 
 
 class _Call:

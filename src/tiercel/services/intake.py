@@ -140,6 +140,25 @@ def _name_problems(request: FeedbackRequest) -> list[Problem]:
     return [problem for name, value in names.items() if (problem := name_problem(name, value))]
 
 
+def outcome_problems(
+    latency_ms: object, prompt_tokens: object, completion_tokens: object, cost_usd: object
+) -> list[Problem]:
+    """What is wrong with the figures of an outcome: finite and not negative, tokens whole, None where unknown."""
+    problems = []
+    figures = (("latency_ms", latency_ms), ("cost_usd", 0.0 if cost_usd is None else cost_usd))
+    for name, value in figures:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            problems.append(Problem(name, "must be a number of at least 0", repr(value)[:80], "type"))
+        elif not (math.isfinite(value) and value >= 0):
+            problems.append(Problem(name, "must be a number of at least 0", repr(value), "range"))
+    for name, tokens in (("prompt_tokens", prompt_tokens), ("completion_tokens", completion_tokens)):
+        if tokens is not None and (isinstance(tokens, bool) or not isinstance(tokens, int)):
+            problems.append(Problem(name, "must be a whole number of at least 0", repr(tokens)[:80], "type"))
+        elif tokens is not None and tokens < 0:
+            problems.append(Problem(name, "must be a whole number of at least 0", repr(tokens), "range"))
+    return problems
+
+
 def metadata_problems(metadata: Mapping[str, Any]) -> list[Problem]:
     """What exceeds the limits on metadata: 16 KB of JSON, 64 keys, 8 levels."""
     if len(metadata) > MAX_METADATA_KEYS:

@@ -8,10 +8,11 @@ share of probes keeps the statistics of the others fresh.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from tiercel.core.adaptive import AdaptiveConfig, adapt
+from tiercel.core.adaptive import AdaptiveConfig, adaptive_score
 from tiercel.core.capability import match_score
 from tiercel.core.policies.base import DEFAULT_PROBE_SHARE, Situation, Stateless, mixture
 from tiercel.core.statistics.fold import segment_model_key
@@ -45,9 +46,9 @@ class ObservedScores:
         self.settings = settings
         self._matches: dict[tuple[object, ...], float] = {}
 
-    def score(self, situation: Situation) -> dict[str, float]:
-        """The adaptive score (0..100) of every eligible model; about 2 us each."""
-        return {model.model_id: self._score(model, situation) for model in situation.eligible}
+    def score(self, situation: Situation, models: Iterable[ModelProfile]) -> dict[str, float]:
+        """The adaptive score (0..100) of `models`; about 2 us each."""
+        return {model.model_id: self._score(model, situation) for model in models}
 
     def match(self, model: ModelProfile, situation: Situation) -> float:
         """The capability match (0..100)."""
@@ -73,7 +74,7 @@ class ObservedScores:
                 rate = min(config.min_acceptable_success_rate, upper)
             if latency_ms is not None and latency_ms > config.max_acceptable_latency_ms:
                 latency_ms = max(config.max_acceptable_latency_ms, latency_ms * (1 - settings.latency_tolerance))
-        return adapt(self.match(model, situation), seen.requests, rate, latency_ms, config).performance_score
+        return adaptive_score(self.match(model, situation), seen.requests, rate, latency_ms, config)
 
 
 class AdaptiveScorePolicy(Stateless):
@@ -89,7 +90,7 @@ class AdaptiveScorePolicy(Stateless):
 
     def propose(self, situation: Situation) -> Proposal:
         """Most of the probability on the best score; ties go to the model registered first."""
-        scores = self._scores.score(situation)
+        scores = self._scores.score(situation, situation.eligible)
         best = max(scores, key=scores.__getitem__)
         incumbent = situation.incumbent
         reason = f"the best score, {scores[best]:.4g} of 100"

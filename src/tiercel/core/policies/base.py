@@ -92,7 +92,7 @@ def mixture(
             probability = share * probes.get(model_id, 0.0) / total
         else:
             probability = 0.0
-        candidates.append(Candidate(model_id, model.tier, probability, scores[model_id] if scores else None))
+        candidates.append(Candidate(model_id, model.tier, probability, scores.get(model_id) if scores else None))
     return Proposal(tuple(candidates), greedy, reason, details or {})
 
 

@@ -1,0 +1,42 @@
+"""The gateway as an ASGI application: the hot path by hand, everything else by Starlette."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tiercel.apps.gateway.body import Receive, Scope, Send
+from tiercel.apps.gateway.chat import chat
+from tiercel.apps.gateway.endpoints import build_endpoints
+from tiercel.apps.gateway.state import GatewayState
+
+CHAT_PATH = "/v1/chat/completions"
+
+
+class Gateway:
+    """One process's gateway over a `GatewayState`; closes it when the server shuts down."""
+
+    def __init__(self, state: GatewayState) -> None:
+        self.state = state
+        self._endpoints: Any = build_endpoints(state)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or the lifespan."""
+        kind = scope["type"]
+        if kind == "http":
+            if scope["path"] == CHAT_PATH and scope["method"] == "POST":
+                await chat(scope, receive, send, self.state)
+            else:
+                await self._endpoints(scope, receive, send)
+        elif kind == "lifespan":
+            await self._lifespan(receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                self.state.router.learner.start()
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self.state.router.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return

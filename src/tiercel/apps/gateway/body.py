@@ -1,0 +1,134 @@
+"""Reading a request's body: bounded in size and time, and strict about what is JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, NoReturn
+
+from tiercel.apps.gateway.errors import HttpError
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Scope = MutableMapping[str, Any]
+
+RECEIPT_S = 30.0
+MAX_LEVELS = 100
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """The first header of that lower-case name, or ""."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value.decode("latin-1"))
+    return ""
+
+
+def check_head(scope: Scope, max_bytes: int) -> None:
+    """Refuse by the headers alone: wrong content type or encoding 415, announced too long 413."""
+    content_type = header(scope, b"content-type").partition(";")[0].strip().lower()
+    if content_type != "application/json" and not content_type.endswith("+json"):
+        raise HttpError(
+            415, f"content-type must be application/json (found {content_type or 'none'!r})", "content_type"
+        )
+    encoding = header(scope, b"content-encoding").lower()
+    if encoding not in ("", "identity"):
+        raise HttpError(
+            415, f"content-encoding {encoding!r} is not supported; send the body as it is", "content_encoding"
+        )
+    announced = header(scope, b"content-length")
+    if announced.isdigit() and int(announced) > max_bytes:
+        raise too_long(max_bytes)
+
+
+def too_long(max_bytes: int) -> HttpError:
+    """413, and the connection closes without the rest being read."""
+    return HttpError(
+        413, f"the body is longer than {max_bytes} bytes", "body_too_long", headers={"connection": "close"}
+    )
+
+
+class ClientGoneError(Exception):
+    """The client left before its request was whole: there is nobody to answer."""
+
+
+async def read_body(receive: Receive, max_bytes: int) -> bytes:
+    """The whole body. Raises `HttpError` 413 or 408, `ClientGoneError`."""
+    parts: list[bytes] = []
+    size = 0
+    more = True
+    try:
+        async with asyncio.timeout(RECEIPT_S):
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGoneError
+                part = message.get("body", b"")
+                more = message.get("more_body", False)
+                if part:
+                    size += len(part)
+                    if size > max_bytes:
+                        raise too_long(max_bytes)
+                    parts.append(part)
+    except TimeoutError as error:
+        raise HttpError(408, f"the body did not arrive within {RECEIPT_S:g} s", "request_timeout") from error
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    decoded = dict(pairs)
+    if len(decoded) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise HttpError(400, f"the key {twice!r} stands twice in one object", "invalid_json")
+    return decoded
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise HttpError(400, f"{name} is not JSON", "invalid_json")
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant).decode
+
+
+def parse_json(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything
+    """Decode strictly: valid UTF-8, no duplicate keys, no NaN, at most 100 levels, no lone surrogates. Else 400."""
+    try:
+        text = body.decode()
+        value = _decode(text)
+    except UnicodeDecodeError as error:
+        raise HttpError(400, f"the body is not UTF-8 (byte {error.start})", "invalid_json") from error
+    except json.JSONDecodeError as error:
+        raise HttpError(400, f"the body is not JSON: {error}", "invalid_json") from error
+    except RecursionError as error:
+        raise HttpError(400, f"the body is nested more than {MAX_LEVELS} levels", "invalid_json") from error
+    # cheap bounds first: a body without that many brackets cannot be that deep, one without \ud has no surrogate
+    if body.count(b"[") + body.count(b"{") > MAX_LEVELS:
+        _check_levels(value)
+    if b"\\ud" in body or b"\\uD" in body:
+        _check_surrogates(value)
+    return value
+
+
+def _check_levels(value: object) -> None:
+    level: list[object] = [value]
+    for _ in range(MAX_LEVELS + 1):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return
+    raise HttpError(400, f"the body is nested more than {MAX_LEVELS} levels", "invalid_json")
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _check_surrogates(value: object) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise HttpError(400, "the body holds half a surrogate pair", "invalid_json") from error

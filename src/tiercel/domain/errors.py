@@ -72,9 +72,15 @@ class InvalidInput(TiercelError, ValueError):
 
 
 class ConfigurationError(InvalidInput):
-    """The configuration is not valid."""
+    """The configuration is not valid; `source` is the file it stands in, "" where it is in none."""
 
     fault = "operator"
+
+    def __init__(self, problems: Sequence[Problem] | str, *, source: str = "") -> None:
+        super().__init__(problems)
+        self.source = source
+        if source:
+            self.args = (f"{source}: {self.args[0]}",)
 
 
 class NotFound(TiercelError, LookupError):

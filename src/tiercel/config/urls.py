@@ -1,0 +1,58 @@
+"""What a store's or a provider's address may be."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit, urlunsplit
+
+from tiercel.config.problems import shown
+from tiercel.domain.errors import Problem
+
+STORE_FORMS = ("memory://", "sqlite:///relative.db", "sqlite:////absolute/path.db")
+_SCHEMES = tuple(form.partition("://")[0] for form in STORE_FORMS)
+
+
+def store_url_problem(path: str, url: str) -> Problem | None:
+    """What is wrong with a store's address, or None."""
+    scheme, separator, rest = url.partition("://")
+    if _has_password(url):
+        return Problem(path, "must not hold a password: name the store in the environment variable TIERCEL_STORE")
+    complete = rest == "" if scheme == "memory" else rest.startswith("/") and len(rest) > 1
+    if separator and scheme in _SCHEMES and complete:
+        return None
+    return Problem(path, f"must be one of {', '.join(STORE_FORMS)}", repr(without_password(url)), "unknown")
+
+
+def base_url_problem(path: str, url: str) -> Problem | None:
+    """What is wrong with a provider's base address, or None."""
+    try:
+        parts = urlsplit(url)
+        complete = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError as error:
+        return Problem(path, f"must be an address like https://api.example.com/v1 ({error})", _shown(url))
+    if parts.username is not None or parts.password is not None:
+        return Problem(path, "must not hold a user or password: name the key's environment variable in api_key_env")
+    if not complete or any(c.isspace() or not c.isprintable() for c in url):
+        return Problem(path, "must start with http:// or https:// and name a host", _shown(url))
+    if parts.query or parts.fragment:
+        return Problem(path, "must end with its path: no ? or #", _shown(url))
+    return None
+
+
+def without_password(url: str) -> str:
+    """`url` with any password in it replaced by ***."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "***" if "@" in url else url
+    if "@" not in parts.netloc:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"***@{host}"))
+
+
+def _has_password(url: str) -> bool:
+    return without_password(url) != url
+
+
+def _shown(url: str) -> str:
+    return shown(url.partition("?")[0])

@@ -12,6 +12,7 @@ from tiercel.adapters.clock import SystemClock
 from tiercel.adapters.memory_store import MemoryStore
 from tiercel.adapters.openai_provider import OpenAIProvider
 from tiercel.adapters.sqlite_store import SqliteStore
+from tiercel.config.environment import provider_keys
 from tiercel.config.settings import RouteSettings, Settings
 from tiercel.core.adaptive import AdaptiveConfig
 from tiercel.core.draws import Uniform, seeded, unseeded
@@ -90,6 +91,14 @@ def build_policy(route: RouteSettings, settings: Settings) -> Policy:
     if route.policy not in POLICIES:
         raise InvalidInput([Problem("policy", f"must be one of {', '.join(POLICIES)}", repr(route.policy), "unknown")])
     return POLICIES[route.policy][1](route, settings)
+
+
+def load_settings(path: Path) -> Settings:
+    """The configuration in `path`. Raises `ConfigurationError` with every problem of the file."""
+    # reading a file validates it with pydantic, which takes longer to import than all the rest of tiercel
+    from tiercel.config.file import load  # noqa: PLC0415
+
+    return load(path, policies=POLICIES)
 
 
 def build_providers(settings: Settings) -> dict[str, Provider]:

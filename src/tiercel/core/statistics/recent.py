@@ -185,9 +185,9 @@ class RecentRatings:
     ) -> RatingSummary:
         """The ratings at or after `since_us`, with no source louder than the others.
 
-        The weight of a source that is not `trusted` is capped at the median number of ratings of the other sources,
-        or 5 % of their sum, or what is missing to `min_samples`, whichever is most. A source that is alone counts in
-        full: there is nothing to weigh it against.
+        The weight of a source that is not `trusted` is capped at the median number of ratings of the other sources, or
+        at what is missing to `min_samples` where that is more. A source that is alone counts in full: there is nothing
+        to weigh it against.
         """
         voices = {
             source: [s for s in samples if s.at_us >= since_us] for source, samples in tuple(self._by_source.items())
@@ -241,5 +241,5 @@ def _capped(source: str, counts: dict[str, int], min_samples: int) -> float:
     others = [count for name, count in counts.items() if name != source]
     if not others:
         return float(counts[source])
-    cap = max(float(median(others)), 0.05 * sum(others), float(min_samples - sum(others)))
+    cap = max(float(median(others)), float(min_samples - sum(others)))
     return min(float(counts[source]), cap)

@@ -1,0 +1,34 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both make what they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DONE := $(VENV)/.installed
+
+.PHONY: demo test check bench fuzz clean
+
+$(DONE): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+	touch $@
+
+demo: $(DONE)  ## route 1,824 real prompts through the gateway and compare
+	$(BIN)/tiercel demo
+
+test: check  ## everything that must hold
+	$(BIN)/pytest
+
+check: $(DONE)  ## style, types, rings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
+
+bench: $(DONE)  ## measure; results as data in benchmarks/results
+	$(BIN)/python -m benchmarks
+
+fuzz: $(DONE)  ## the property tests with new examples
+	$(BIN)/pytest tests/property tests/contract --hypothesis-profile=fuzz
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

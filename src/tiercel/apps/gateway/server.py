@@ -1,0 +1,93 @@
+"""Running the gateway: granian in front, one worker process, the configuration read in the worker."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import sys
+from pathlib import Path
+
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+
+from tiercel import bootstrap
+from tiercel.apps.gateway.asgi import Gateway
+from tiercel.apps.gateway.state import GatewayState
+from tiercel.config import environment
+from tiercel.config.settings import Settings
+from tiercel.domain.errors import ConfigurationError, Problem
+from tiercel.library.router import AsyncRouter
+
+DRAIN_S = 10
+HEADER_RECEIPT_MS = 10_000
+_SWITCH_INTERVAL_S = 0.001
+"""The log's writer thread must give way to the event loop sooner than after the interpreter's 5 ms."""
+
+
+def build_gateway(settings: Settings) -> Gateway:
+    """The gateway of a configuration."""
+    router = AsyncRouter(settings=settings, store=settings.store.url)
+    return Gateway(GatewayState(router, settings))
+
+
+def create() -> Gateway:
+    """What the worker process serves: the gateway of the file that TIERCEL_CONFIG names."""
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    path = environment.config_path()
+    if path is None:
+        problem = Problem(environment.CONFIG_VARIABLE, "must name the configuration file", "", "missing")
+        raise ConfigurationError([problem])
+    return build_gateway(bootstrap.load_settings(path))
+
+
+def check(settings: Settings, *, insecure: bool = False) -> None:
+    """Refuse what could not work or would be unsafe, before anything listens. Raises `ConfigurationError`."""
+    problems: list[Problem] = []
+    host, port = settings.server.host, settings.server.port
+    if not _is_loopback(host) and not insecure:
+        message = "without authentication the gateway listens on this machine only; put a proxy that authenticates in "
+        problems.append(Problem("server.host", message + "front of 127.0.0.1, or say --insecure", repr(host), "value"))
+    if not settings.models:
+        problems.append(Problem("models", "at least one model is needed", "none", "missing"))
+    try:
+        with socket.create_server((host, port), family=_family(host), reuse_port=False):
+            pass
+    except OSError as error:
+        problems.append(Problem("server.port", f"cannot listen on {host}:{port}: {error.strerror}", str(port), "value"))
+    if problems:
+        raise ConfigurationError(problems)
+
+
+def serve(config: Path, host: str, port: int) -> None:
+    """Serve until SIGINT or SIGTERM; streams under way get `DRAIN_S` seconds to end."""
+    # the worker is another process, which is told by the environment where its configuration is
+    os.environ[environment.CONFIG_VARIABLE] = str(config.resolve())
+    Granian(
+        f"{__name__}:{create.__name__}",
+        address=host,
+        port=port,
+        interface=Interfaces.ASGI,
+        factory=True,
+        workers=1,
+        loop=Loops.auto,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_RECEIPT_MS),
+        websockets=False,
+        log_level=LogLevels.warning,
+        workers_kill_timeout=DRAIN_S,
+        process_name="tiercel",
+    ).serve()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -5,14 +5,18 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
 from tiercel.adapters.clock import SystemClock
 from tiercel.adapters.memory_store import MemoryStore
 from tiercel.adapters.openai_provider import OpenAIProvider
+from tiercel.adapters.price_list import price_of
 from tiercel.adapters.sqlite_store import SqliteStore
 from tiercel.config.environment import provider_keys
+from tiercel.config.file import load
+from tiercel.config.prices import Priced, with_prices
 from tiercel.config.settings import RouteSettings, Settings
 from tiercel.core.adaptive import AdaptiveConfig
 from tiercel.core.draws import Uniform, seeded, unseeded
@@ -24,7 +28,7 @@ from tiercel.core.policies.tier_rules import TierRulesPolicy, TierRulesSettings
 from tiercel.domain.catalogue import Catalogue
 from tiercel.domain.errors import InvalidInput, Problem
 from tiercel.ports import Clock, Provider, Store
-from tiercel.services.learner import Learner, LearnerSettings
+from tiercel.services.learner import Learner
 from tiercel.services.router import Router
 from tiercel.services.routes import Route, RoutingTable
 
@@ -93,12 +97,17 @@ def build_policy(route: RouteSettings, settings: Settings) -> Policy:
     return POLICIES[route.policy][1](route, settings)
 
 
-def load_settings(path: Path) -> Settings:
-    """The configuration in `path`. Raises `ConfigurationError` with every problem of the file."""
-    # reading a file validates it with pydantic, which takes longer to import than all the rest of tiercel
-    from tiercel.config.file import load  # noqa: PLC0415
+def load_priced(path: Path) -> Priced:
+    """The configuration in `path`, every model priced that the file or the price list prices, and by which of them.
 
-    return load(path, policies=POLICIES)
+    Raises `ConfigurationError` with every problem of the file.
+    """
+    return with_prices(load(path, policies=POLICIES), partial(price_of, at=SYSTEM_CLOCK.now()))
+
+
+def load_settings(path: Path) -> Settings:
+    """The configuration in `path`, priced. Raises `ConfigurationError` with every problem of the file."""
+    return load_priced(path).settings
 
 
 def build_providers(settings: Settings) -> dict[str, Provider]:
@@ -115,7 +124,7 @@ def build_providers(settings: Settings) -> dict[str, Provider]:
 
 def build_learner(store: Store, settings: Settings, *, clock: Clock = SYSTEM_CLOCK) -> Learner:
     """The way into `store`, with the state it holds already learned."""
-    return Learner(store, clock=clock, settings=LearnerSettings(retention_s=settings.store.retention_s))
+    return Learner(store, clock=clock, retention_s=settings.store.retention_s)
 
 
 def build_router(

@@ -25,8 +25,8 @@ from tiercel.domain.names import name_problem
 from tiercel.domain.request import RequestContext
 from tiercel.ports import Clock, Provider, Store
 from tiercel.services.completion import Completions
+from tiercel.services.group_commit import Receipt
 from tiercel.services.intake import FeedbackIntake, FeedbackRequest, outcome_problems
-from tiercel.services.learner import Receipt
 from tiercel.services.pending import Pending, awaiting, waiting
 
 
@@ -176,7 +176,12 @@ class _Routing:
         return Pending(receipt, partial(_acknowledge, events[0].id))
 
     async def complete(
-        self, messages: Sequence[Mapping[str, Any]], *, workflow: str = "", stage: str = "", **options: Any  # noqa: ANN401 - whatever the upstream takes
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        workflow: str = "",
+        stage: str = "",
+        **options: Any,  # noqa: ANN401 - whatever the upstream takes
     ) -> Completion:
         """Ask a model the policy chooses, through the configured providers, and record what the call did.
 

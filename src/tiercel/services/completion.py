@@ -239,7 +239,7 @@ class _Call:
             fallback_from=self._fallback_from,
             **facts,
         )
-        learner.submit(outcome)
+        learner.leave(outcome)
 
 
 def _word(error: ProviderError) -> str:

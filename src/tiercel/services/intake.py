@@ -20,7 +20,8 @@ from tiercel.domain.errors import InvalidInput, Problem
 from tiercel.domain.events import Feedback
 from tiercel.domain.names import name_problem
 from tiercel.domain.request import stage_segment
-from tiercel.services.learner import Learner, Receipt
+from tiercel.services.group_commit import Receipt
+from tiercel.services.learner import Learner
 from tiercel.services.router import Router
 
 MAX_METADATA_BYTES = 16 * 1024

@@ -105,7 +105,7 @@ class Router:
             session_id=request.session_id,
             requires=tuple(request.requires),
             features=request.features,
-            degraded=self.learner.status().degraded,
+            degraded=self.learner.degraded,
         )
         return self._remember(decision)
 
@@ -132,7 +132,7 @@ class Router:
             session_id=request.session_id,
             requires=tuple(request.requires),
             features=request.features,
-            degraded=self.learner.status().degraded,
+            degraded=self.learner.degraded,
         )
         return self._remember(decision)
 
@@ -215,7 +215,7 @@ class Router:
 
     def _remember(self, decision: Decision) -> Decision:
         self._decisions[decision.id] = decision
-        self.learner.submit(decision)
+        self.learner.leave(decision)
         return decision
 
     def _with_agent(self, request: RequestContext) -> RequestContext:

@@ -1,0 +1,236 @@
+"""Many writers, one commit: events gather in a buffer and one thread commits them together.
+
+A caller that wants an acknowledgement waits for its commit; one that does not leaves its events and goes on, and they
+are committed within `linger_s`. While the store is away the buffer keeps what arrives, up to a bound; what exceeds it
+is refused and counted.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tiercel.domain.errors import BufferFull, StoreError, StoreUnavailable
+from tiercel.domain.events import Event
+from tiercel.ports import Appended
+
+log = logging.getLogger("tiercel.learner")
+
+
+class Receipt(NamedTuple):
+    """What became of the events of one commit: those that were new, and the ids used before for other content."""
+
+    accepted: tuple[Event, ...]
+    conflicts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CommitStatus:
+    """How the way into the store is doing, in events. `error` is "" while the store answers."""
+
+    buffered: int
+    dropped: int
+    committed: int
+    error: str
+
+    @property
+    def degraded(self) -> bool:
+        """Whether the store is away."""
+        return bool(self.error)
+
+
+@dataclass(frozen=True, slots=True)
+class CommitSettings:
+    """`linger_s`: how long unawaited events may wait for company; `idle_s`: how often `idle` runs without any.
+
+    `max_batch` events are committed together, `max_buffered` kept. Retries double from `first_retry_s` on.
+    """
+
+    linger_s: float = 0.05
+    idle_s: float = 1.0
+    max_batch: int = 2_000
+    max_buffered: int = 100_000
+    first_retry_s: float = 0.05
+    last_retry_s: float = 5.0
+
+
+@dataclass(slots=True)
+class _Batch:
+    events: tuple[Event, ...]
+    receipt: Future[Receipt] | None
+
+
+class GroupCommit:
+    """Hands what was left here to `commit`, from one thread, in order; runs `idle` when there is nothing to do.
+
+    `commit` and `idle` raise `StoreUnavailable` to be tried again. Thread-safe.
+    """
+
+    def __init__(
+        self,
+        commit: Callable[[Sequence[Event]], Appended | None],
+        idle: Callable[[], None],
+        settings: CommitSettings,
+    ) -> None:
+        self._commit_events = commit
+        self._run_idle = idle
+        self.settings = settings
+        self._pending: deque[_Batch] = deque()
+        self._buffered = 0
+        self._dropped = 0
+        self._committed = 0
+        self._error = ""
+        self._urgent = False
+        self._closing = False
+        self._signal = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def degraded(self) -> bool:
+        """Whether the store is away."""
+        return bool(self._error)
+
+    def status(self) -> CommitStatus:
+        """How the way into the store is doing."""
+        return CommitStatus(self._buffered, self._dropped, self._committed, self._error)
+
+    def leave(self, events: tuple[Event, ...]) -> bool:
+        """Leave events to be committed soon; about 1 us. False if the buffer is full: they are dropped, and counted."""
+        with self._signal:
+            kept = self._keep(_Batch(events, None))
+            if kept and len(self._pending) == 1:
+                self._signal.notify()
+        return kept
+
+    def send(self, events: tuple[Event, ...]) -> Future[Receipt]:
+        """Commit events at once; the future is done when they are durable. Raises `BufferFull`."""
+        receipt: Future[Receipt] = Future()
+        with self._signal:
+            if not self._keep(_Batch(events, receipt)):
+                raise BufferFull(f"{self._buffered} events wait for the store already; {len(events)} more were refused")
+            self._urgent = True
+            self._signal.notify()
+        return receipt
+
+    def start(self) -> None:
+        """Start the thread, if it does not run yet. Raises `StoreUnavailable` after `close`."""
+        with self._signal:
+            self._start()
+
+    def close(self) -> None:
+        """Commit what is buffered and stop; idempotent. What cannot be committed is said in the log."""
+        with self._signal:
+            self._closing = True
+            self._signal.notify()
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def _start(self) -> None:
+        if self._thread is None:
+            if self._closing:
+                raise StoreUnavailable("the way into the store is closed")
+            self._thread = threading.Thread(target=self._run, name="tiercel-commit", daemon=True)
+            self._thread.start()
+
+    def _keep(self, batch: _Batch) -> bool:
+        if self._buffered + len(batch.events) > self.settings.max_buffered:
+            self._dropped += len(batch.events)
+            return False
+        self._start()
+        self._pending.append(batch)
+        self._buffered += len(batch.events)
+        return True
+
+    def _run(self) -> None:
+        while True:
+            batches = self._take()
+            if batches:
+                self._commit_with_retries(batches)
+            elif self._closing:
+                return
+            else:
+                self._idle()
+
+    def _take(self) -> list[_Batch]:
+        """Wait for work; what is taken here is committed together."""
+        with self._signal:
+            if not self._pending and not self._closing:
+                self._signal.wait(self.settings.idle_s)
+            if self._pending:
+                self._signal.wait_for(lambda: self._urgent or self._closing, self.settings.linger_s)
+            taken: list[_Batch] = []
+            size = 0
+            while self._pending and size < self.settings.max_batch:
+                size += len(self._pending[0].events)
+                taken.append(self._pending.popleft())
+            self._urgent = any(batch.receipt for batch in self._pending)
+        return taken
+
+    def _idle(self) -> None:
+        try:
+            self._run_idle()
+        except StoreError as error:
+            self._note(error)
+        else:
+            self._error = ""
+
+    def _commit_with_retries(self, batches: list[_Batch]) -> None:
+        delay_s = self.settings.first_retry_s
+        while True:
+            try:
+                self._commit(batches)
+            except StoreError as error:
+                self._note(error)
+                if self._closing or not error.retryable:
+                    self._give_up(batches, error)
+                    return
+                with self._signal:
+                    self._signal.wait_for(lambda: self._closing, delay_s)
+                delay_s = min(delay_s * 2, self.settings.last_retry_s)
+            except Exception as fault:
+                # a fault of ours in what is done with these events must not end the log for all that follow
+                log.exception("committing failed by a fault of tiercel")
+                self._give_up(batches, fault)
+                return
+            else:
+                self._error = ""
+                return
+
+    def _commit(self, batches: list[_Batch]) -> None:
+        events = [event for batch in batches for event in batch.events]
+        appended = self._commit_events(events) if events else None
+        with self._signal:
+            self._buffered -= len(events)
+            self._committed += len(events)
+        accepted = appended.accepted if appended else ()
+        conflicts = appended.conflicts if appended else ()
+        for batch in batches:
+            if batch.receipt is not None:
+                ids = {event.id for event in batch.events}
+                batch.receipt.set_result(
+                    Receipt(
+                        tuple(event for event in accepted if event.id in ids),
+                        tuple(conflict for conflict in conflicts if conflict in ids),
+                    )
+                )
+
+    def _note(self, error: StoreError) -> None:
+        if not self._error:
+            log.warning("the store is away, events are buffered: %s", error)
+        self._error = str(error)
+
+    def _give_up(self, batches: list[_Batch], error: Exception) -> None:
+        lost = sum(len(batch.events) for batch in batches)
+        with self._signal:
+            self._buffered -= lost
+            self._dropped += lost
+        log.error("%d events could not be committed and are lost: %s", lost, error)
+        for batch in batches:
+            if batch.receipt is not None:
+                batch.receipt.set_exception(error)

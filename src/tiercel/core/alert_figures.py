@@ -1,0 +1,93 @@
+"""Which figures of the learned state feed which alert rule.
+
+latency, success     sums of all calls of the window
+model failure        sums of the model's calls of the window; the streak at the end of its newest calls
+rapid failures       the model's newest calls, one by one
+quality decline      the newest ratings of a segment, whatever the tier
+
+The cost is that of a window's time buckets and of the bounded newest samples, whatever the history.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import chain
+
+from tiercel.core.alert_rules import (
+    Breach,
+    latency_breach,
+    model_breach,
+    quality_breach,
+    rapid_failures_breach,
+    success_breach,
+)
+from tiercel.core.statistics.fold import OVERALL, Key
+from tiercel.core.statistics.knowledge import Knowledge
+from tiercel.core.statistics.sums import NANO
+from tiercel.core.tiers import quality_trend
+from tiercel.domain.alerts import AlertKey, AlertThresholds, AlertType
+from tiercel.domain.request import Segment
+
+TREND_RATINGS = 100
+"""The trend is that of the newest so many ratings."""
+TREND_WINDOW_S = 7 * 86_400
+_LENGTH_OF_TIER_KEYS = {"stage": 5, "agent": 4}
+
+
+def breaches(knowledge: Knowledge, thresholds: AlertThresholds, now_us: int) -> dict[AlertKey, Breach]:
+    """Every threshold that is breached at `now_us` (microseconds since the epoch, of the clock that stamped events)."""
+    found = _overall(knowledge, thresholds, now_us)
+    rated: dict[Segment, list[Key]] = defaultdict(list)
+    for key in knowledge.keys(("model",)):
+        found |= _model(knowledge, key, thresholds, now_us)
+    for kind, length in _LENGTH_OF_TIER_KEYS.items():
+        for key in knowledge.keys((kind,)):
+            if len(key) == length and key[-2] == "tier":
+                rated[key[:-2]].append(key)
+    for segment, keys in rated.items():
+        trend, ratings = _trend(knowledge, keys, now_us)
+        breach = quality_breach(segment, trend, ratings, thresholds)
+        if breach is not None:
+            found[AlertKey(AlertType.QUALITY_DECLINE, None, segment)] = breach
+    return found
+
+
+def _overall(knowledge: Knowledge, thresholds: AlertThresholds, now_us: int) -> dict[AlertKey, Breach]:
+    calls = knowledge.sums(OVERALL, since_s=now_us / 1e6 - thresholds.window_s)
+    p95_ms, p99_ms = calls.latency_quantile_ms(0.95), calls.latency_quantile_ms(0.99)
+    return _only(
+        {
+            AlertKey(AlertType.HIGH_LATENCY): latency_breach(p95_ms, p99_ms, calls.successes, thresholds),
+            AlertKey(AlertType.LOW_SUCCESS_RATE): success_breach(calls.success_rate, calls.requests, thresholds),
+        }
+    )
+
+
+def _model(knowledge: Knowledge, key: Key, thresholds: AlertThresholds, now_us: int) -> dict[AlertKey, Breach]:
+    model_id = key[1]
+    since_us = now_us - round(thresholds.window_s * 1e6)
+    newest = knowledge.outcomes(key)
+    streak = newest.summary(since_us).consecutive_failures
+    calls = knowledge.sums(key, since_s=since_us / 1e6)
+    burst_us = now_us - round(thresholds.rapid_failures_window_s * 1e6)
+    # calls stamped after now do not count: the clock was stepped back, and they would count for as long as it was
+    failures = sum(1 for call in newest if not call.success and burst_us <= call.at_us <= now_us)
+    return _only(
+        {
+            AlertKey(AlertType.MODEL_FAILURE, model_id): model_breach(
+                model_id, calls.success_rate, calls.requests, streak, thresholds
+            ),
+            AlertKey(AlertType.RAPID_FAILURES, model_id): rapid_failures_breach(model_id, failures, thresholds),
+        }
+    )
+
+
+def _trend(knowledge: Knowledge, keys: list[Key], now_us: int) -> tuple[float, int]:
+    since_us = now_us - TREND_WINDOW_S * 1_000_000
+    ratings = [r for _, r in chain.from_iterable(knowledge.ratings(key) for key in keys) if r.at_us >= since_us]
+    newest = sorted(ratings, reverse=True)[:TREND_RATINGS]
+    return quality_trend([rating.quality_nano / NANO for rating in newest]), len(newest)
+
+
+def _only(found: dict[AlertKey, Breach | None]) -> dict[AlertKey, Breach]:
+    return {key: breach for key, breach in found.items() if breach is not None}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit, urlunsplit
+from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from tiercel.config.problems import shown
 from tiercel.domain.errors import Problem
@@ -20,6 +21,12 @@ def store_url_problem(path: str, url: str) -> Problem | None:
     if separator and scheme in _SCHEMES and complete:
         return None
     return Problem(path, f"must be one of {', '.join(STORE_FORMS)}", repr(without_password(url)), "unknown")
+
+
+def store_file(url: str) -> Path | None:
+    """The file a store's address names, or None where it names none."""
+    scheme, _, rest = url.partition("://")
+    return Path(unquote(rest[1:])) if scheme == "sqlite" else None
 
 
 def base_url_problem(path: str, url: str) -> Problem | None:

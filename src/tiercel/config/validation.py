@@ -21,15 +21,22 @@ from tiercel.config.settings import (
     StoreSettings,
 )
 from tiercel.core.adaptive import AdaptiveConfig
+from tiercel.domain.alerts import AlertThresholds
 from tiercel.domain.catalogue import DEFAULT_TIERS, Agent, AgentStatus, ModelProfile, Price
 from tiercel.domain.errors import ConfigurationError, InvalidInput, Problem
 
 _SECRET = "a secret must not stand in the file: put it into an environment variable and name that in api_key_env"  # noqa: S105 - a message
 
+_OWN_RULES: Mapping[str, type[AdaptiveConfig | AlertThresholds]] = {
+    "adaptive": AdaptiveConfig,
+    "alerts": AlertThresholds,
+}
+"""Sections whose rules stand where the figures are used."""
+
 
 def validated(raw: Mapping[str, Any], source: str, policies: Collection[str]) -> Settings:
     """The settings in the tables of a file. Raises `ConfigurationError` with every problem."""
-    own, problems = _ruled_by_core(raw)
+    own, problems = _with_own_rules(raw)
     try:
         file = schema.File.model_validate({**raw, **own}, context=_vocabulary(raw, policies))
     except ValidationError as error:
@@ -63,11 +70,11 @@ def _ids(tables: object) -> list[str] | None:
     return ids if all(isinstance(an_id, str) for an_id in ids) else None
 
 
-def _ruled_by_core(raw: Mapping[str, Any]) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
-    """The sections whose rules stand in core, with what is wrong with them."""
+def _with_own_rules(raw: Mapping[str, Any]) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
+    """The sections that have their own rules, without unknown keys, and what is wrong with them."""
     sections: dict[str, dict[str, Any]] = {}
     problems: list[Problem] = []
-    for name, rules in (("adaptive", AdaptiveConfig),):
+    for name, rules in _OWN_RULES.items():
         section = raw.get(name)
         if not isinstance(section, dict):
             continue

@@ -102,6 +102,9 @@ latency_weight = 0.25
 min_acceptable_success_rate = 0.8
 max_acceptable_latency_ms = 900
 min_requests_for_performance = 3
+
+[alerts]
+cooldown_s = 60
 """
 
 
@@ -175,6 +178,7 @@ def test_a_complete_file_gives_every_setting() -> None:
             max_acceptable_latency_ms=900,
             min_requests_for_performance=3,
         ),
+        alerts={"cooldown_s": 60},
     )
 
 
@@ -226,6 +230,8 @@ def test_all_problems_of_a_file_are_reported_at_once() -> None:
         ("feedback.quality_threshold", "range"),
         ("adaptive.latencey_weight", "unknown"),
         ("adaptive.capability_weight + success_rate_weight + latency_weight", "range"),
+        ("alerts.latency_p95_error_ms", "range"),
+        ("alerts.success_rate_eror", "unknown"),
         ("nonsense", "unknown"),
     }
     assert "CANARY" not in str(caught.value)
@@ -380,7 +386,9 @@ def _tables(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]
 
 
 _VALUES = st.recursive(_SCALARS, lambda inner: st.lists(inner, max_size=3) | _tables(inner), max_leaves=8)
-_SECTIONS = st.sampled_from(["store", "server", "tiers", "providers", "models", "routes", "agents", "adaptive"])
+_SECTIONS = st.sampled_from(
+    ["store", "server", "tiers", "providers", "models", "routes", "agents", "adaptive", "alerts"]
+)
 
 
 @given(st.dictionaries(_SECTIONS, _VALUES | st.lists(_tables(_VALUES), max_size=3), max_size=4))

@@ -1,0 +1,43 @@
+"""An LLM judge that asks the router's own models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tiercel.domain.errors import ProviderProtocolError, ProviderRejected
+from tiercel.library.router import AsyncRouter, Router
+from tiercel.services.evaluation import DEFAULT_CRITERIA, LlmJudge
+
+JUDGE_WORKFLOW, JUDGE_STAGE = "evaluation", "judge"
+
+
+def router_judge(
+    router: AsyncRouter | Router,
+    criteria: str = DEFAULT_CRITERIA,
+    *,
+    workflow: str = JUDGE_WORKFLOW,
+    stage: str = JUDGE_STAGE,
+    **options: object,
+) -> LlmJudge:
+    """An evaluator whose grades are awaited: `router` chooses the judge's model as for any other request.
+
+    `workflow` and `stage` are what its requests count under, apart from those it judges; `options` go upstream as they
+    are (temperature, ...). Grading raises `ProviderError` when the model's call fails or its reply has no grade.
+    """
+
+    async def complete(prompt: str) -> str:
+        messages = [{"role": "user", "content": prompt}]
+        completion = await router.complete(messages, workflow=workflow, stage=stage, **options)
+        if completion.status >= 400:
+            raise ProviderRejected(completion.status)
+        return _content(completion.body)
+
+    return LlmJudge(complete, criteria)
+
+
+def _content(body: Mapping[str, object]) -> str:
+    match body:
+        case {"choices": [{"message": {"content": str(content)}}, *_]}:
+            return content
+        case _:
+            raise ProviderProtocolError("the judge's model answered without a text in choices[0].message.content")

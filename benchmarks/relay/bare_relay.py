@@ -50,9 +50,7 @@ class Pool:
     async def _connect(self, client: ClientConnection, request: bytes) -> None:
         loop = asyncio.get_running_loop()
         try:
-            _, connection = await loop.create_connection(
-                lambda: UpstreamConnection(self), self._host, self._port
-            )
+            _, connection = await loop.create_connection(lambda: UpstreamConnection(self), self._host, self._port)
         except OSError:
             client.close()
             return
@@ -82,7 +80,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Close the client if its response was not complete."""
@@ -151,7 +149,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Abort the upstream if a response was under way."""

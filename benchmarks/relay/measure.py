@@ -84,16 +84,14 @@ def measure_once(running: Running, options: argparse.Namespace, seconds: int) ->
 
 
 @contextlib.contextmanager
-def running_servers(
-    specs: list[ServerSpec], options: argparse.Namespace, logs: Path
-) -> Iterator[list[Running]]:
+def running_servers(specs: list[ServerSpec], options: argparse.Namespace, logs: Path) -> Iterator[list[Running]]:
     """Start the upstream and every server; stop them whatever happens."""
     started: list[Running] = []
     upstream_port = free_port()
     words = {"python": sys.executable, "here": str(HERE), "upstream_port": str(upstream_port)}
     words["upstream_url"] = f"http://127.0.0.1:{upstream_port}"
     upstream = ["{python}", "{here}/upstream.py", "--port", "{port}"]
-    upstream += ["--events", str(options.events)]
+    upstream += ["--events", str(options.events), "--interval-ms", str(options.interval_ms)]
     try:
         spec = ServerSpec("upstream", upstream)
         started.append(start(spec, words, upstream_port, options.load_core, logs))
@@ -117,17 +115,13 @@ def run_rounds(running: list[Running], options: argparse.Namespace) -> list[list
     return rounds
 
 
-def summarize(
-    specs: list[ServerSpec], rounds: list[list[dict[str, float]]]
-) -> list[dict[str, object]]:
+def summarize(specs: list[ServerSpec], rounds: list[list[dict[str, float]]]) -> list[dict[str, object]]:
     """Return one record per server with medians over the rounds."""
     records: list[dict[str, object]] = []
     for index, spec in enumerate(specs):
         own = [item[index] for item in rounds]
         costs = [item["cpu_us_per_request"] for item in own]
-        ratios = [
-            item[index]["cpu_us_per_request"] / item[0]["cpu_us_per_request"] for item in rounds
-        ]
+        ratios = [item[index]["cpu_us_per_request"] / item[0]["cpu_us_per_request"] for item in rounds]
         records.append(
             {
                 "name": spec.name,
@@ -179,6 +173,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--events", type=int, default=20, help="SSE events per stream")
+    parser.add_argument("--interval-ms", type=float, default=0.0, help="pause between SSE events")
     parser.add_argument("--server-core", type=int, default=min(os.sched_getaffinity(0)))
     parser.add_argument("--load-core", type=int, default=last_core)
     parser.add_argument("--output", type=Path, default=Path("relay-result.json"))

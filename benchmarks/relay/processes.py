@@ -78,9 +78,7 @@ def process_tree(root: int) -> list[int]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError, ValueError):
-                children.setdefault(int(_stat_fields(int(entry.name))[1]), []).append(
-                    int(entry.name)
-                )
+                children.setdefault(int(_stat_fields(int(entry.name))[1]), []).append(int(entry.name))
     found = [root]
     for pid in found:
         found.extend(children.get(pid, []))
@@ -104,9 +102,7 @@ def start(spec: ServerSpec, words: dict[str, str], port: int, core: int, logs: P
     command = [word.format(port=port, **words) for word in spec.command]
     log_path = logs / f"{spec.name.replace('/', '_')}.log"
     with pinned(core), log_path.open("wb") as log:
-        process = subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-        )
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
     running = Running(spec.name, port, process)
     deadline_s = time.monotonic() + _READY_TIMEOUT_S
     while not _answers(port):
@@ -145,9 +141,7 @@ def stop(running: Running) -> None:
 
 def _git(here: Path, *arguments: str) -> str | None:
     try:
-        result = subprocess.run(
-            ["git", "-C", str(here), *arguments], capture_output=True, text=True, check=True
-        )
+        result = subprocess.run(["git", "-C", str(here), *arguments], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
     return result.stdout.strip()

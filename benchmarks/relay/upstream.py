@@ -75,8 +75,7 @@ def stream_parts(events: int) -> list[bytes]:
         "model": _MODEL,
     }
     documents: list[dict[str, object]] = [
-        base | {"choices": [{"index": 0, "delta": {"content": f"word{number} "}}]}
-        for number in range(events)
+        base | {"choices": [{"index": 0, "delta": {"content": f"word{number} "}}]} for number in range(events)
     ]
     usage = {"prompt_tokens": 120, "completion_tokens": events, "total_tokens": 120 + events}
     documents.append(base | {"choices": [], "usage": usage})
@@ -109,7 +108,7 @@ class UpstreamProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop a paced stream whose reader has gone."""

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from tiercel.core.statistics.fold import fold
 from tiercel.core.statistics.knowledge import Knowledge
-from tiercel.domain.errors import StoreUnavailable
+from tiercel.domain.errors import PositionLost, StoreUnavailable
 from tiercel.domain.events import Event, StandingChange
 from tiercel.ports import Appended, Clock, Store
 from tiercel.services.group_commit import CommitSettings, CommitStatus, GroupCommit, Receipt
@@ -51,8 +51,8 @@ class Learner:
         self._lock = threading.Lock()
         self._tidied_at_s = clock.monotonic_s()
         self._commits = GroupCommit(self._commit, self._idle, settings or CommitSettings())
-        deltas, self._position = store.load()
-        self.knowledge.replace(deltas)
+        self._position = 0
+        self._load()
 
     @property
     def degraded(self) -> bool:
@@ -118,8 +118,7 @@ class Learner:
     def reload(self) -> None:
         """Forget what is in memory and read the state from the store again."""
         with self._lock:
-            deltas, self._position = self.store.load()
-            self.knowledge.replace(deltas)
+            self._load()
 
     def close(self) -> None:
         """Commit what is buffered and stop; idempotent."""
@@ -150,10 +149,19 @@ class Learner:
         return appended
 
     def _learn_next(self) -> int:
-        events, position = self.store.events_after(self._position, self._commits.settings.max_batch)
+        try:
+            events, position = self.store.events_after(self._position, self._commits.settings.max_batch)
+        except PositionLost:
+            # ratings were cleared or the state rebuilt, by whichever process: what is held here is no longer true
+            self._load()
+            return 0
         if events:
             self._learn(Appended(tuple(events), fold(events)), position)
         return len(events)
+
+    def _load(self) -> None:
+        deltas, self._position = self.store.load()
+        self.knowledge.replace(deltas)
 
     def _learn(self, appended: Appended, position: int) -> None:
         self.knowledge.add(appended.deltas)

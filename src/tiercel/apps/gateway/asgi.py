@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tiercel.apps.gateway.body import Receive, Scope, Send
@@ -13,17 +14,21 @@ CHAT_PATH = "/v1/chat/completions"
 
 
 class Gateway:
-    """One process's gateway over a `GatewayState`; closes it when the server shuts down."""
+    """One process's gateway over a `GatewayState`; closes it when the server shuts down.
 
-    def __init__(self, state: GatewayState) -> None:
+    `on_ready` is called when requests are about to be accepted.
+    """
+
+    def __init__(self, state: GatewayState, *, on_ready: Callable[[], None] = lambda: None) -> None:
         self.state = state
+        self._on_ready = on_ready
         self._endpoints: Any = build_endpoints(state)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or the lifespan."""
         kind = scope["type"]
         if kind == "http":
-            if scope["path"] == CHAT_PATH and scope["method"] == "POST":
+            if scope["path"] == CHAT_PATH:
                 await chat(scope, receive, send, self.state)
             else:
                 await self._endpoints(scope, receive, send)
@@ -35,6 +40,7 @@ class Gateway:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 self.state.router.learner.start()
+                self._on_ready()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 await self.state.router.close()

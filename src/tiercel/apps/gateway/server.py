@@ -6,6 +6,7 @@ import ipaddress
 import os
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from granian import Granian
@@ -23,14 +24,15 @@ from tiercel.library.router import AsyncRouter
 
 DRAIN_S = 10
 HEADER_RECEIPT_MS = 10_000
+_ADDRESS_VARIABLE = "TIERCEL_ADDRESS"
 _SWITCH_INTERVAL_S = 0.001
 """The log's writer thread must give way to the event loop sooner than after the interpreter's 5 ms."""
 
 
-def build_gateway(settings: Settings) -> Gateway:
+def build_gateway(settings: Settings, *, on_ready: Callable[[], None] = lambda: None) -> Gateway:
     """The gateway of a configuration."""
     router = AsyncRouter(settings=settings, store=settings.store.url)
-    return Gateway(GatewayState(router, settings))
+    return Gateway(GatewayState(router, settings), on_ready=on_ready)
 
 
 def create() -> Gateway:
@@ -40,7 +42,14 @@ def create() -> Gateway:
     if path is None:
         problem = Problem(environment.CONFIG_VARIABLE, "must name the configuration file", "", "missing")
         raise ConfigurationError([problem])
-    return build_gateway(bootstrap.load_settings(path))
+    return build_gateway(bootstrap.load_settings(path), on_ready=_announce)
+
+
+def _announce() -> None:
+    """Say that the gateway serves, on the command's standard output: the worker shares it."""
+    address = os.environ.get(_ADDRESS_VARIABLE, "")
+    sys.stdout.write(f"tiercel serves on {address} (OpenAI clients: base_url={address}/v1); stop it with Ctrl-C\n")
+    sys.stdout.flush()
 
 
 def check(settings: Settings, *, insecure: bool = False) -> None:
@@ -65,6 +74,7 @@ def serve(config: Path, host: str, port: int) -> None:
     """Serve until SIGINT or SIGTERM; streams under way get `DRAIN_S` seconds to end."""
     # the worker is another process, which is told by the environment where its configuration is
     os.environ[environment.CONFIG_VARIABLE] = str(config.resolve())
+    os.environ[_ADDRESS_VARIABLE] = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     Granian(
         f"{__name__}:{create.__name__}",
         address=host,

@@ -1,0 +1,133 @@
+"""The way into the log: nothing acknowledged is lost, nothing waits that need not, what is held equals the log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from support.routing import PROMPT, TroubledStore
+from tiercel.core.statistics.fold import OVERALL, fold
+from tiercel.domain.errors import BufferFull, StoreUnavailable
+from tiercel.domain.events import Outcome
+from tiercel.domain.request import stage_segment
+from tiercel.ports import Appended
+from tiercel.services.group_commit import CommitSettings
+from tiercel.services.learner import Learner
+from tiercel.testing import EPOCH, ManualClock
+
+
+def outcome(number: int) -> Outcome:
+    return Outcome(
+        decision_id=f"d{number}",
+        recorded_at=EPOCH,
+        segment=stage_segment("w", "s"),
+        model="m",
+        tier="cheap",
+        success=True,
+        latency_ms=10.0,
+    )
+
+
+def learner(store: TroubledStore, settings: CommitSettings = PROMPT) -> Learner:
+    return Learner(store, clock=ManualClock(), settings=settings)
+
+
+def test_what_is_recorded_is_logged_and_learned() -> None:
+    store = TroubledStore()
+    opened = learner(store)
+    receipt = opened.record(outcome(1), outcome(2))
+    assert len(receipt.accepted) == 2
+    assert opened.knowledge.sums(OVERALL).requests == 2
+    assert len(store.events_after(0, 10)[0]) == 2
+    opened.close()
+
+
+def test_the_same_event_twice_counts_once() -> None:
+    opened = learner(TroubledStore())
+    opened.record(outcome(1))
+    assert opened.record(outcome(1)).accepted == ()
+    assert opened.knowledge.sums(OVERALL).requests == 1
+    opened.close()
+
+
+def test_what_is_left_is_committed_by_closing() -> None:
+    store = TroubledStore()
+    opened = learner(store, CommitSettings(linger_s=3600.0))
+    for number in range(10):
+        assert opened.leave(outcome(number))
+    opened.close()
+    assert len(store.events_after(0, 100)[0]) == 10
+
+
+def test_while_the_store_is_away_events_wait_and_then_arrive_once() -> None:
+    store = TroubledStore()
+    store.away = 5
+    opened = learner(store)
+    opened.leave(outcome(1))
+    opened.record(outcome(2))
+    assert opened.knowledge.sums(OVERALL).requests == 2
+    assert opened.status().dropped == 0
+    opened.close()
+
+
+def test_a_full_buffer_refuses_and_counts() -> None:
+    store = TroubledStore()
+    store.away = 1_000_000
+    opened = learner(store, CommitSettings(max_buffered=3, first_retry_s=3600.0, last_retry_s=3600.0))
+    assert all(opened.leave(outcome(number)) for number in range(3))
+    assert not opened.leave(outcome(3))
+    with pytest.raises(BufferFull):
+        opened.send(outcome(4))
+    assert opened.status().dropped == 2
+    opened.close()
+    assert opened.status().dropped == 5, "what could not be committed by closing is counted too"
+
+
+def test_a_caller_who_cannot_wait_is_told_that_it_stays_buffered() -> None:
+    store = TroubledStore()
+    store.away = 1_000_000
+    opened = learner(store, CommitSettings(first_retry_s=3600.0, last_retry_s=3600.0))
+    with pytest.raises(StoreUnavailable, match="stays buffered"):
+        opened.record(outcome(1), timeout_s=0.01)
+    assert opened.status().buffered == 1
+    opened.close()
+
+
+def test_two_processes_learn_the_same_from_one_log() -> None:
+    store = TroubledStore()
+    one, other = learner(store), learner(store)
+    one.record(outcome(1))
+    other.record(outcome(2))
+    one.record(outcome(3))
+    other.catch_up()
+    assert one.knowledge.export() == other.knowledge.export() == fold(store.events_after(0, 10)[0])
+    one.close()
+    other.close()
+
+
+def test_a_fault_in_a_review_ends_neither_the_log_nor_the_next_commit() -> None:
+    opened = learner(TroubledStore())
+    faults = [ValueError("scripted")]
+
+    def review(_: Appended) -> Sequence[object]:
+        if faults:
+            raise faults.pop()
+        return ()
+
+    opened.review = review  # type: ignore[assignment]
+    with pytest.raises(ValueError, match="scripted"):
+        opened.record(outcome(1))
+    assert len(opened.record(outcome(2)).accepted) == 1
+    opened.close()
+
+
+def test_listeners_hear_what_was_learned_until_they_stop() -> None:
+    opened = learner(TroubledStore())
+    heard: list[str] = []
+    stop = opened.subscribe(lambda appended: heard.extend(event.id for event in appended.accepted))
+    opened.record(outcome(1))
+    stop()
+    opened.record(outcome(2))
+    assert heard == ["d1/m"]
+    opened.close()

@@ -91,14 +91,13 @@ class FeedbackService:
             where, found = f"{workflow_name!r}/{stage_name!r}", repr(quality_score)[:80]
             log.warning("nothing recorded for %s: quality_score must be a number in 0..1, found %s", where, found)
             return ""
-        source = given.get("source")
         rating = Feedback(
             id=self._new_id(),
             recorded_at=self._clock.now(),
             segment=segment,
             tier=tier,
             quality=quality,
-            source=source if isinstance(source, str) else "",
+            source=_source(given),
             metadata=given,
         )
         self.buffer.append(rating)
@@ -110,15 +109,18 @@ class FeedbackService:
         """The newest `limit` ratings of a stage (of one tier, or of all), the newest first."""
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
             raise InvalidInput([Problem("limit", "must be a whole number of at least 0", repr(limit)[:80], "range")])
-        _segment(workflow, stage)
-        return self._entries(workflow, stage, tier, limit)
+        return [
+            FeedbackEntry(
+                rating.id, workflow, stage, rating.tier, rating.quality, rating.recorded_at, dict(rating.metadata)
+            )
+            for rating in self._ratings(workflow, stage, tier, limit)
+        ]
 
     def get_quality_stats(self, workflow: str, stage: str, tier: str | None = None) -> QualityStats | None:
         """The figures of a stage's newest 100 ratings (of one tier, or of all), or None without a rating."""
-        entries = self.get_feedback_history(workflow, stage, tier)
-        if not entries:
+        qualities = [rating.quality for rating in self._ratings(workflow, stage, tier, HISTORY)]
+        if not qualities:
             return None
-        qualities = [entry.quality_score for entry in entries]
         return QualityStats(
             workflow_name=workflow,
             stage_name=stage,
@@ -180,28 +182,23 @@ class FeedbackService:
         self.buffer.flush()
         return self._store.clear_feedback(workflow, stage_name, self._fold)
 
-    def _entries(self, workflow: str, stage: str, tier: str | None, limit: int) -> list[FeedbackEntry]:
-        if not limit:
-            return []
+    def _ratings(self, workflow: str, stage: str, tier: str | None, limit: int) -> list[Feedback]:
+        """The newest ratings that are not too old to be seen, the newest first."""
+        _segment(workflow, stage)
         self.buffer.flush()
         now, ttl_s = self._clock.now(), self._constant(workflow, "FEEDBACK_TTL")
-        return [
-            FeedbackEntry(
-                rating.id, workflow, stage, rating.tier, rating.quality, rating.recorded_at, dict(rating.metadata)
-            )
-            for rating in self._store.feedback_history(workflow, stage, None if tier is None else str(tier), limit)
-            if (now - rating.recorded_at).total_seconds() <= ttl_s
-        ]
+        newest = self._store.feedback_history(workflow, stage, None if tier is None else str(tier), limit)
+        return [rating for rating in newest if (now - rating.recorded_at).total_seconds() <= ttl_s]
 
     def _newest_tier(self, workflow: str, stage: str, stats: Mapping[str, QualityStats]) -> str | None:
         if not stats:
             return None
-        newest = self._entries(workflow, stage, None, 1)
+        newest = self._ratings(workflow, stage, None, 1)
         if newest and newest[0].tier in self.tiers:
             return newest[0].tier
         # the newest rating is of another program's tier: the newest of our own tiers instead, one read for each
-        own = [entry for tier in stats for entry in self._entries(workflow, stage, tier, 1)]
-        return max(own, key=lambda entry: entry.timestamp).tier if own else None
+        own = [rating for tier in stats for rating in self._ratings(workflow, stage, tier, 1)]
+        return max(own, key=lambda rating: rating.recorded_at).tier if own else None
 
     def _known_tier(self, name: str, tier: str) -> str:
         if not isinstance(tier, str) or tier not in self.tiers:
@@ -246,6 +243,14 @@ def _own_copy(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
         raise InvalidInput(problems)
     copied: dict[str, Any] = json.loads(json.dumps(dict(metadata)))
     return copied
+
+
+def _source(metadata: Mapping[str, Any]) -> str:
+    source = metadata.get("source")
+    if not isinstance(source, str) or not source:
+        return ""
+    _check_names(**{"metadata.source": source})
+    return source
 
 
 def _tier_problems(tiers: Sequence[str]) -> list[Problem]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-from tiercel.core.statistics.buckets import Bucket, climb
+from tiercel.core.statistics.buckets import FOREVER_S, Bucket, climb
 from tiercel.core.statistics.fold import Deltas, Key
 from tiercel.core.statistics.recent import RecentOutcomes, RecentRatings
 from tiercel.core.statistics.sums import Sums, total
@@ -84,7 +84,7 @@ class Knowledge:
         """The total of `key`, over all time or since `since_s` (epoch seconds).
 
         A window counts whole buckets: it is exact to 5 minutes within 3 hours, to an hour within 8 days, to a day
-        within a month. Cost: one addition per bucket, at most about 240.
+        within a month; what is older than that is in no window. Cost: one addition per bucket, at most about 240.
         """
         buckets = self._sums.get(key)
         if not buckets:
@@ -92,7 +92,7 @@ class Knowledge:
         return total(
             sums
             for (width_s, start_s), sums in tuple(buckets.items())
-            if since_s is None or start_s + width_s > since_s
+            if since_s is None or (width_s < FOREVER_S and start_s + width_s > since_s)
         )
 
     def buckets(self, key: Key) -> list[tuple[Bucket, Sums]]:

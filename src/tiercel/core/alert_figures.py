@@ -31,6 +31,8 @@ from tiercel.domain.request import Segment
 TREND_RATINGS = 100
 """The trend is that of the newest so many ratings."""
 TREND_WINDOW_S = 7 * 86_400
+CLOCKS_APART_US = 1_000_000
+"""How far the clocks of processes may differ."""
 _LENGTH_OF_TIER_KEYS = {"stage": 5, "agent": 4}
 
 
@@ -70,8 +72,9 @@ def _model(knowledge: Knowledge, key: Key, thresholds: AlertThresholds, now_us: 
     streak = newest.summary(since_us).consecutive_failures
     calls = knowledge.sums(key, since_s=since_us / 1e6)
     burst_us = now_us - round(thresholds.rapid_failures_window_s * 1e6)
-    # calls stamped after now do not count: the clock was stepped back, and they would count for as long as it was
-    failures = sum(1 for call in newest if not call.success and burst_us <= call.at_us <= now_us)
+    # what is stamped later than now is from before the clock was stepped back, and would count for as long as it was
+    latest_us = now_us + CLOCKS_APART_US
+    failures = sum(1 for call in newest if not call.success and burst_us <= call.at_us <= latest_us)
     return _only(
         {
             AlertKey(AlertType.MODEL_FAILURE, model_id): model_breach(

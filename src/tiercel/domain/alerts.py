@@ -79,6 +79,11 @@ class Alert:
         return self.alert_id if self.resolved_at is None else f"{self.alert_id}/resolved"
 
     @property
+    def recorded_at(self) -> datetime:
+        """When it fired, or was resolved: what the log is told of it."""
+        return self.resolved_at or self.timestamp
+
+    @property
     def key(self) -> AlertKey:
         """What it is about."""
         return AlertKey(self.alert_type, self.model_id, self.segment)

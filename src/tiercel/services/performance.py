@@ -6,8 +6,9 @@ per key); only `recent_decisions` reads the log. A window counts whole time buck
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from tiercel.core.statistics.fold import OVERALL, Key, model_key, segment_model_key
@@ -35,6 +36,8 @@ from tiercel.services.router import REQUESTED, new_decision_id
 
 TOP_MODELS = 10
 RECENT_DECISIONS = 100
+_TICK = timedelta(microseconds=1)
+_COARSE = timedelta(seconds=1)
 
 
 class Performance:
@@ -46,6 +49,8 @@ class Performance:
 
     def __init__(self, learner: Learner) -> None:
         self.learner = learner
+        self._lock = threading.Lock()
+        self._recorded_at = learner.clock.now() - _COARSE
 
     def latency_metrics(
         self, model_id: str | None = None, agent_id: str | None = None, *, time_range: str | None = None
@@ -120,7 +125,7 @@ class Performance:
         problems += outcome_problems(latency_ms, prompt_tokens, completion_tokens, cost_usd)
         if problems:
             raise InvalidInput(problems)
-        decision = _decided_elsewhere(agent_id, model_id, match_score, self.learner.clock.now())
+        decision = _decided_elsewhere(agent_id, model_id, match_score, self._next_moment())
         outcome = Outcome(
             decision_id=decision.id,
             recorded_at=decision.decided_at,
@@ -136,6 +141,14 @@ class Performance:
             match_score=match_score,
         )
         return Pending(self.learner.send(decision, outcome), lambda _: decision.id)
+
+    def _next_moment(self) -> datetime:
+        """Now, but after the last: calls recorded one after another stay in order where the clock does not move."""
+        with self._lock:
+            now, last = self.learner.clock.now(), self._recorded_at
+            # further behind, the clock was stepped back
+            self._recorded_at = last + _TICK if timedelta(0) <= last - now < _COARSE else now
+            return self._recorded_at
 
     def _sums(self, key: Key, time_range: str | None) -> Sums:
         since_s = None

@@ -26,6 +26,7 @@ from tiercel.config.urls import base_url_problem, store_url_problem
 from tiercel.domain.catalogue import DEFAULT_AGENT_CONTEXT, DEFAULT_MODEL_CONTEXT, DEFAULT_TIERS, AgentStatus, ModelTier
 from tiercel.domain.errors import Problem
 from tiercel.domain.names import name_problem
+from tiercel.services.feedback_constants import HISTORY
 
 _FEEDBACK, _SERVER, _STORE = FeedbackSettings(), ServerSettings(), StoreSettings()
 _PROVIDER = ProviderSettings(id="", base_url="")
@@ -210,7 +211,7 @@ class FeedbackSection(Section):
     """[feedback]."""
 
     trusted_sources: list[Name] = Field(default_factory=list)
-    min_samples: Count = _FEEDBACK.min_samples
+    min_samples: Annotated[int, Field(gt=0, le=HISTORY)] = _FEEDBACK.min_samples
     quality_threshold: Fraction = _FEEDBACK.quality_threshold
 
 

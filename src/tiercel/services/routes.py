@@ -52,7 +52,8 @@ class RoutingTable:
         if problems:
             raise InvalidInput(problems)
         self.plans = tuple(self._plan(route) for route in (*routes, default))
-        self._by_name = {plan.route.name: plan for plan in self.plans if plan.route.name}
+        # reversed: a route that the operator calls "default" goes before the last resort
+        self._by_name = {plan.route.name: plan for plan in reversed(self.plans) if plan.route.name}
         self._found: dict[tuple[str, str], Plan] = {}
 
     def plan(self, workflow: str, stage: str) -> Plan:

@@ -259,6 +259,7 @@ def test_all_problems_of_a_file_are_reported_at_once() -> None:
         (MODEL + 'capabilities = { "" = 1 }', 'models[0].capabilities.""', "must not be empty", "''"),
         (MODEL + 'name = "a\\u001bb"', "models[0].name", "must not hold control characters", "'a\\x1bb'"),
         ("[server]\nport = 65536", "server.port", "must be at most 65535", "65536"),
+        ("[feedback]\nmin_samples = 101", "feedback.min_samples", "must be at most 100", "101"),
         ("[server]\nport = 80.0", "server.port", "must be a whole number", "80.0"),
         ("[server]\nforward_metadata = 1", "server.forward_metadata", "must be true or false", "1"),
         ("[server]\nport = true", "server.port", "must be a whole number", "true"),

@@ -82,7 +82,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         """Close the client if its response was not complete."""
         self._transport = None
         if self._client is not None:
@@ -151,7 +151,7 @@ class ClientConnection(asyncio.Protocol):
         """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         """Abort the upstream if a response was under way."""
         self._transport = None
         if self.upstream is not None:

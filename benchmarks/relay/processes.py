@@ -7,14 +7,11 @@ process tree (a server may fork workers) without the server's cooperation.
 from __future__ import annotations
 
 import contextlib
-import datetime
 import http.client
 import os
-import platform
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -137,35 +134,3 @@ def stop(running: Running) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(running.process.pid, signal.SIGKILL)
     running.process.wait(_STOP_TIMEOUT_S)
-
-
-def _git(here: Path, *arguments: str) -> str | None:
-    try:
-        result = subprocess.run(["git", "-C", str(here), *arguments], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return result.stdout.strip()
-
-
-def machine(here: Path) -> dict[str, object]:
-    """Return what a reader needs to judge a result: where, when, which code."""
-    model = "unknown"
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                model = line.partition(":")[2].strip()
-                break
-    status = _git(here, "status", "--porcelain")
-    return {
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "commit": _git(here, "rev-parse", "--verify", "HEAD"),
-        "uncommitted_changes": None if status is None else bool(status),
-        "machine": {
-            "cpu": model,
-            "cores": os.cpu_count(),
-            "kernel": platform.release(),
-            "system": platform.platform(),
-            "python": sys.version.split()[0],
-            "load_average_1min": os.getloadavg()[0],
-        },
-    }

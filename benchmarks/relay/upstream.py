@@ -110,7 +110,7 @@ class UpstreamProtocol(asyncio.Protocol):
         """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         """Stop a paced stream whose reader has gone."""
         if self._timer is not None:
             self._timer.cancel()

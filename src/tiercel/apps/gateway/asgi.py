@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tiercel.apps.gateway.body import Receive, Scope, Send
@@ -16,10 +17,10 @@ CHAT_PATH = "/v1/chat/completions"
 class Gateway:
     """One process's gateway over a `GatewayState`; closes it when the server shuts down.
 
-    `on_ready` is called when requests are about to be accepted.
+    `on_ready` is awaited beside the first requests.
     """
 
-    def __init__(self, state: GatewayState, *, on_ready: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, state: GatewayState, *, on_ready: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
         self.state = state
         self._on_ready = on_ready
         self._endpoints: Any = build_endpoints(state)
@@ -39,10 +40,11 @@ class Gateway:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                self.state.router.learner.start()
-                self._on_ready()
+                self.state.start()
+                if self._on_ready is not None:
+                    self._announcing = asyncio.create_task(self._on_ready())
                 await send({"type": "lifespan.startup.complete"})
             else:
-                await self.state.router.close()
+                await self.state.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops
@@ -25,11 +27,12 @@ from tiercel.library.router import AsyncRouter
 DRAIN_S = 10
 HEADER_RECEIPT_MS = 10_000
 _ADDRESS_VARIABLE = "TIERCEL_ADDRESS"
+_LISTENING_S = 0.02
 _SWITCH_INTERVAL_S = 0.001
 """The log's writer thread must give way to the event loop sooner than after the interpreter's 5 ms."""
 
 
-def build_gateway(settings: Settings, *, on_ready: Callable[[], None] = lambda: None) -> Gateway:
+def build_gateway(settings: Settings, *, on_ready: Callable[[], Coroutine[Any, Any, None]] | None = None) -> Gateway:
     """The gateway of a configuration."""
     router = AsyncRouter(settings=settings, store=settings.store.url)
     return Gateway(GatewayState(router, settings), on_ready=on_ready)
@@ -45,9 +48,19 @@ def create() -> Gateway:
     return build_gateway(bootstrap.load_settings(path), on_ready=_announce)
 
 
-def _announce() -> None:
-    """Say that the gateway serves, on the command's standard output: the worker shares it."""
-    address = os.environ.get(_ADDRESS_VARIABLE, "")
+async def _announce() -> None:
+    """Say on the command's standard output, which the worker shares, that the gateway serves: once it really does."""
+    host, _, port = os.environ.get(_ADDRESS_VARIABLE, "").rpartition(":")
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        except OSError:
+            # granian listens only after the application has started, and does not say when
+            await asyncio.sleep(_LISTENING_S)
+        else:
+            break
+    writer.close()
+    address = f"http://{host}:{port}"
     sys.stdout.write(f"tiercel serves on {address} (OpenAI clients: base_url={address}/v1); stop it with Ctrl-C\n")
     sys.stdout.flush()
 
@@ -74,7 +87,7 @@ def serve(config: Path, host: str, port: int) -> None:
     """Serve until SIGINT or SIGTERM; streams under way get `DRAIN_S` seconds to end."""
     # the worker is another process, which is told by the environment where its configuration is
     os.environ[environment.CONFIG_VARIABLE] = str(config.resolve())
-    os.environ[_ADDRESS_VARIABLE] = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    os.environ[_ADDRESS_VARIABLE] = f"{f'[{host}]' if ':' in host else host}:{port}"
     Granian(
         f"{__name__}:{create.__name__}",
         address=host,
@@ -88,7 +101,6 @@ def serve(config: Path, host: str, port: int) -> None:
         websockets=False,
         log_level=LogLevels.warning,
         workers_kill_timeout=DRAIN_S,
-        process_name="tiercel",
     ).serve()
 
 

@@ -27,7 +27,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from processes import Running, ServerSpec, cpu_seconds, free_port, machine, pinned, start, stop
+from benchmarks import results
+from benchmarks.relay.processes import Running, ServerSpec, cpu_seconds, free_port, pinned, start, stop
 
 HERE: Final = Path(__file__).resolve().parent
 REQUEST_PATH: Final = "/v1/chat/completions"
@@ -176,7 +177,6 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--interval-ms", type=float, default=0.0, help="pause between SSE events")
     parser.add_argument("--server-core", type=int, default=min(os.sched_getaffinity(0)))
     parser.add_argument("--load-core", type=int, default=last_core)
-    parser.add_argument("--output", type=Path, default=Path("relay-result.json"))
     return parser.parse_args()
 
 
@@ -194,8 +194,7 @@ def main() -> int:
         rounds = run_rounds(running, options)
     records = summarize(specs, rounds)
     settings = {key: str(value) for key, value in vars(options).items()}
-    document = {**machine(HERE), "command": sys.argv, "settings": settings, "servers": records}
-    options.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    results.store(f"relay_{options.mode}", {"settings": settings, "servers": records})
     print_table(records)
     return 0
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from tiercel.core.statistics.fold import Deltas
+from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.events import Event, Feedback, Outcome
 
@@ -52,17 +53,26 @@ class DecisionRecord:
 
 
 class EventStore(Protocol):
-    """The append-only log. What `append` returned for survives the end of the process."""
+    """The append-only log. What `append` returned for survives the end of the process.
+
+    A rating of a decision by a source that rated it before revises that rating: time, not order of arrival, says which
+    of them is in force (core/logbook.py). Ratings that were revised are in the log and in no answer but `events_after`.
+    """
 
     def append(self, events: Sequence[Event], fold: Fold) -> Appended:
         """Log `events` and add what `fold` makes of the accepted ones to the state: both or neither.
 
-        Raises `StoreUnavailable` when nothing was written and the same call may succeed later.
+        Raises `StoreUnavailable` when the same call may succeed later; repeating it has no second effect even where
+        the first did its work. Raises `InvalidInput` for an event that cannot be written down.
         """
         ...
 
     def events_after(self, position: int, limit: int) -> tuple[Sequence[Event], int]:
-        """Up to `limit` events logged after `position`, by any process, and the position of the last of them."""
+        """Up to `limit` events logged after `position`, by any process, and the position of the last of them.
+
+        Without one, `position` itself. Raises `PositionLost` when ratings were cleared, the state was rebuilt or
+        unread events were trimmed since: then `load` again.
+        """
         ...
 
     def decision(self, decision_id: str) -> DecisionRecord | None:
@@ -75,6 +85,10 @@ class EventStore(Protocol):
 
     def recent_decisions(self, limit: int) -> Sequence[Decision]:
         """The newest first."""
+        ...
+
+    def recent_alerts(self, limit: int) -> Sequence[Alert]:
+        """The newest first; each when it fired and again when it was resolved."""
         ...
 
     def feedback_history(self, workflow: str, stage: str, tier: str | None, limit: int) -> Sequence[Feedback]:
@@ -90,7 +104,10 @@ class EventStore(Protocol):
         ...
 
     def trim(self, before: datetime) -> int:
-        """Remove what was logged before that time; what it taught stays in the state. Returns the number removed."""
+        """Remove the events of the UTC days before that of `before`; what they taught stays in the state.
+
+        Returns the number removed.
+        """
         ...
 
 
@@ -106,7 +123,7 @@ class StateStore(Protocol):
         ...
 
     def rebuild(self, fold: Fold) -> None:
-        """Recompute the state from the log; sums older than the log are kept."""
+        """Recompute the state from the log and from what trimmed events taught. Changes nothing unless it was wrong."""
         ...
 
 

@@ -13,6 +13,7 @@
     ├── StoreError
     │   ├── StoreUnavailable                 away, locked or full: try again later
     │   ├── StoreCorrupt                     the file is not what was written
+    │   ├── PositionLost                     the log can no longer be followed from there: load the state again
     │   └── BufferFull                       the bounded buffer in front of the store overflowed
     └── ProviderError                        a model call failed
         ├── ProviderUnreachable              no connection, or it broke before the first byte
@@ -155,6 +156,12 @@ class StoreUnavailable(StoreError):
 
 class StoreCorrupt(StoreError):
     """The store's file is not what was written."""
+
+
+class PositionLost(StoreError):
+    """What happened after this position of the log can no longer be told event by event: load the state again."""
+
+    retryable = True
 
 
 class BufferFull(StoreError):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.request import Segment
 
@@ -78,7 +79,7 @@ class Rating:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandingChange:
-    """A segment is served by another tier or model from now on, and the evidence for it.
+    """A segment is served by another tier or model from now on ("": by none), and the evidence for it in plain values.
 
     `revision` counts the changes of one segment under one policy, so that of several processes that come to the same
     conclusion one is recorded.
@@ -92,7 +93,7 @@ class StandingChange:
     reason: str
     confidence: float
     revision: int
-    evidence: Mapping[str, float] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -100,4 +101,4 @@ class StandingChange:
         return "\x1f".join((self.policy, *self.segment, str(self.revision)))
 
 
-Event = Decision | Outcome | Feedback | StandingChange
+Event = Decision | Outcome | Feedback | StandingChange | Alert

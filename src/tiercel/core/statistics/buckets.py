@@ -39,10 +39,10 @@ class Bucket(NamedTuple):
     start_s: int
 
 
-def finest(at_s: float) -> Bucket:
-    """The bucket an event of that time falls into."""
+def finest(at_us: int) -> Bucket:
+    """The bucket an event of that time (microseconds since the epoch) falls into."""
     width_s = LADDER[0].width_s
-    return Bucket(width_s, int(at_s // width_s) * width_s)
+    return Bucket(width_s, at_us // (width_s * 1_000_000) * width_s)
 
 
 def climb(bucket: Bucket, now_s: float) -> Bucket:

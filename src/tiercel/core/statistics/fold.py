@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
-from tiercel.core.statistics.buckets import Bucket, finest
-from tiercel.core.statistics.recent import OutcomeSample, RatingSample, RecentOutcomes, RecentRatings
-from tiercel.core.statistics.sums import NANO_PER_MS, Sums, nano
-from tiercel.domain.decision import Decision
+from tiercel.core.statistics.buckets import Bucket, climb, finest
+from tiercel.core.statistics.recent import OutcomeSample, RatingEntry, RatingSample, RecentOutcomes, RecentRatings
+from tiercel.core.statistics.sums import NANO_PER_MS, Sums, nano, total
 from tiercel.domain.events import Event, Feedback, Outcome, StandingChange
 from tiercel.domain.request import Segment, agent_segment
 
@@ -20,6 +19,7 @@ Key = tuple[str, ...]
 """Whose statistics: () is everything, else a segment, a model, or a segment's model or tier."""
 
 OVERALL: Key = ()
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def model_key(model_id: str) -> Key:
@@ -39,7 +39,8 @@ def segment_tier_key(segment: Segment, tier: str) -> Key:
 
 def micros(at: datetime) -> int:
     """Microseconds since the epoch."""
-    return round(at.timestamp() * 1_000_000)
+    since = at - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 @dataclass(slots=True)
@@ -53,8 +54,8 @@ class Deltas:
 
     def merge(self, other: Deltas) -> None:
         """Add `other` to this."""
-        for place, sums in other.sums.items():
-            self.sums.setdefault(place, Sums()).merge(sums)
+        for (key, bucket), sums in other.sums.items():
+            _sums_at(self, key, bucket).merge(sums)
         for key, outcomes in other.outcomes.items():
             self.outcomes.setdefault(key, RecentOutcomes()).merge(outcomes)
         for key, ratings in other.ratings.items():
@@ -73,49 +74,71 @@ class Deltas:
         """Every key touched."""
         yield from {key for key, _ in self.sums} | self.outcomes.keys() | self.ratings.keys()
 
+    def climbed(self, now_s: float) -> Deltas:
+        """The same with what has aged at `now_s` moved into coarser buckets, and without empty sums.
+
+        Two states that learned the same are equal after this. The parts are shared with this, where they stay.
+        """
+        places: dict[Bucket, Bucket] = {}
+        moved: dict[tuple[Key, Bucket], Sums] = {}
+        for (key, bucket), sums in self.sums.items():
+            target = places.get(bucket)
+            if target is None:
+                target = places[bucket] = climb(bucket, now_s)
+            held = moved.get((key, target))
+            moved[key, target] = sums if held is None else total((held, sums))
+        filled = {place: sums for place, sums in moved.items() if sums}
+        return Deltas(filled, self.outcomes, self.ratings, self.standings)
+
 
 def fold(events: Iterable[Event]) -> Deltas:
     """What `events` add to the learned state. Pure; cost linear in the events, about 10 us each."""
+    outcomes: list[Outcome] = []
+    feedback: list[Feedback] = []
     deltas = Deltas()
     for event in events:
         if isinstance(event, Outcome):
-            _fold_outcome(deltas, event)
+            outcomes.append(event)
         elif isinstance(event, Feedback):
-            _fold_feedback(deltas, event)
+            feedback.append(event)
         elif isinstance(event, StandingChange):
             deltas.stand(event)
-        elif isinstance(event, Decision):
-            pass  # a decision alone teaches nothing; it gives meaning to what follows
+        # a decision alone teaches nothing; it gives meaning to what follows
+    _fold_outcomes(deltas, outcomes)
+    _fold_feedback(deltas, feedback)
     return deltas
 
 
-def outcome_keys(event: Outcome) -> list[Key]:
+def outcome_keys(segment: Segment, model: str, agent_id: str) -> list[Key]:
     """Where an outcome counts."""
-    keys = [OVERALL, model_key(event.model), segment_model_key(event.segment, event.model)]
-    if event.agent_id:
-        agent = agent_segment(event.agent_id)
+    keys = [OVERALL, model_key(model), segment_model_key(segment, model)]
+    if agent_id:
+        agent = agent_segment(agent_id)
         keys.append(agent)
-        if agent != event.segment:
-            keys.append(segment_model_key(agent, event.model))
+        if agent != segment:
+            keys.append(segment_model_key(agent, model))
     return keys
 
 
-def feedback_keys(event: Feedback) -> list[Key]:
+def feedback_keys(segment: Segment, tier: str, model: str) -> list[Key]:
     """Where a rating counts."""
-    keys = [OVERALL, segment_tier_key(event.segment, event.tier)]
-    if event.model:
-        keys += [model_key(event.model), segment_model_key(event.segment, event.model)]
+    keys = [OVERALL, segment_tier_key(segment, tier)]
+    if model:
+        keys += [model_key(model), segment_model_key(segment, model)]
     return keys
 
 
-def _fold_outcome(deltas: Deltas, event: Outcome) -> None:
-    at_us = micros(event.recorded_at)
-    bucket = finest(at_us / 1e6)
-    sample = OutcomeSample(at_us, event.id, event.success, round(event.latency_ms * NANO_PER_MS))
-    for key in outcome_keys(event):
-        sums = deltas.sums.get((key, bucket))
+def _fold_outcomes(deltas: Deltas, events: Iterable[Outcome]) -> None:
+    """Those that count in the same places are added up before they are spread to their keys."""
+    calls: dict[tuple[Segment, str, str, Bucket], Sums] = {}
+    samples: dict[tuple[Segment, str, str], list[OutcomeSample]] = {}
+    for event in events:
+        at_us = micros(event.recorded_at)
+        place = (event.segment, event.model, event.agent_id)
+        cell = (*place, finest(at_us))
+        sums = calls.get(cell)
         if sums is None:
-            sums = deltas.sums[key, bucket] = Sums()
+            sums = calls[cell] = Sums()
         sums.add_call(
             success=event.success,
             latency_ms=event.latency_ms,
@@ -124,20 +147,58 @@ def _fold_outcome(deltas: Deltas, event: Outcome) -> None:
             cost_usd=event.cost_usd,
             match_score=event.match_score,
         )
-        recent = deltas.outcomes.get(key)
-        if recent is None:
-            recent = deltas.outcomes[key] = RecentOutcomes()
-        recent.add(sample)
+        sample = OutcomeSample(at_us, event.id, event.success, round(event.latency_ms * NANO_PER_MS))
+        samples.setdefault(place, []).append(sample)
+    for (segment, model, agent_id, bucket), sums in calls.items():
+        for key in outcome_keys(segment, model, agent_id):
+            _sums_at(deltas, key, bucket).merge(sums)
+    by_key: dict[Key, list[OutcomeSample]] = {}
+    for place, group in samples.items():
+        for key in outcome_keys(*place):
+            by_key.setdefault(key, []).extend(group)
+    for key, group in by_key.items():
+        deltas.outcomes[key] = RecentOutcomes.of(group)
 
 
-def _fold_feedback(deltas: Deltas, event: Feedback) -> None:
-    at_us = micros(event.recorded_at)
-    bucket = finest(at_us / 1e6)
-    sample = RatingSample(at_us, event.decision_id or event.id, nano(event.quality))
-    for key in feedback_keys(event):
-        deltas.sums.setdefault((key, bucket), Sums()).add_rating(event.quality)
+def _fold_feedback(deltas: Deltas, events: Iterable[Feedback]) -> None:
+    """Likewise; a rating that revises another is added in its own time and the other taken back in that one's."""
+    tallies: dict[tuple[Segment, str, str, Bucket], list[int]] = {}
+    samples: dict[tuple[Segment, str, str], list[RatingEntry]] = {}
+    for event in events:
+        at_us = micros(event.recorded_at)
+        place = (event.segment, event.tier, event.model)
+        _tally(tallies, place, at_us, event.quality, 1)
         if event.replaces is not None:
-            taken_back = finest(event.replaces.recorded_at.timestamp())
-            deltas.sums.setdefault((key, taken_back), Sums()).add_rating(event.replaces.quality, count=-1)
-        if key != OVERALL:
-            deltas.ratings.setdefault(key, RecentRatings()).add(event.source, sample)
+            _tally(tallies, place, micros(event.replaces.recorded_at), event.replaces.quality, -1)
+        sample = RatingSample(at_us, event.decision_id or event.id, nano(event.quality))
+        samples.setdefault(place, []).append((sample, event.source))
+    for (segment, tier, model, bucket), tally in tallies.items():
+        for key in feedback_keys(segment, tier, model):
+            _sums_at(deltas, key, bucket).add_ratings(*tally)
+    by_key: dict[Key, list[RatingEntry]] = {}
+    for place, group in samples.items():
+        for key in feedback_keys(*place):
+            if key != OVERALL:
+                by_key.setdefault(key, []).extend(group)
+    for key, group in by_key.items():
+        deltas.ratings[key] = RecentRatings.of(group)
+
+
+def _tally(
+    tallies: dict[tuple[Segment, str, str, Bucket], list[int]],
+    place: tuple[Segment, str, str],
+    at_us: int,
+    quality: float,
+    sign: int,
+) -> None:
+    tally = tallies.setdefault((*place, finest(at_us)), [0, 0, 0])
+    tally[0] += sign
+    tally[1] += sign * nano(quality)
+    tally[2] += sign * nano(quality * quality)
+
+
+def _sums_at(deltas: Deltas, key: Key, bucket: Bucket) -> Sums:
+    sums = deltas.sums.get((key, bucket))
+    if sums is None:
+        sums = deltas.sums[key, bucket] = Sums()
+    return sums

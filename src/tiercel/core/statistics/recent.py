@@ -7,11 +7,14 @@ changes nothing. Times are integer microseconds since the epoch.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
-from statistics import median
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from tiercel.core.statistics.sums import NANO, NANO_PER_MS
+from tiercel.core.statistics.voices import weights
+
+_FEW = 50
+"""Up to this many samples are quicker added one by one than sorted in together."""
 
 
 class OutcomeSample(NamedTuple):
@@ -24,7 +27,7 @@ class OutcomeSample(NamedTuple):
 
 
 class OutcomeSummary(NamedTuple):
-    """The newest outcomes in figures; the mean latency is over successes (0.0 without one)."""
+    """The newest outcomes in figures; the mean latency is over successes (None without one)."""
 
     requests: int
     successes: int
@@ -34,33 +37,46 @@ class OutcomeSummary(NamedTuple):
     newest_at_us: int
 
 
-_NO_OUTCOMES = OutcomeSummary(0, 0, None, None, 0, 0)
-
-
 class RecentOutcomes:
     """The newest `LIMIT` outcomes."""
 
     LIMIT = 100
-    __slots__ = ("_samples", "_summary")
+    __slots__ = ("_changes", "_samples", "_summary")
 
     def __init__(self) -> None:
         self._samples: list[OutcomeSample] = []
-        self._summary: tuple[int, OutcomeSummary] | None = (0, _NO_OUTCOMES)
+        self._changes = 0
+        self._summary: tuple[tuple[int, int], OutcomeSummary] | None = None
+
+    @classmethod
+    def of(cls, samples: Iterable[OutcomeSample]) -> RecentOutcomes:
+        """The newest of `samples`."""
+        recent = cls()
+        recent._hold(samples)
+        return recent
 
     def add(self, sample: OutcomeSample) -> None:
         """Add one sample; the oldest beyond the limit goes."""
         samples = self._samples
-        if samples and sample <= samples[-1] and sample in samples:
+        at = bisect_left(samples, sample)
+        if at < len(samples) and samples[at] == sample:
             return
-        insort(samples, sample)
+        samples.insert(at, sample)
         if len(samples) > self.LIMIT:
             del samples[0]
-        self._summary = None
+        self._changes += 1
 
     def merge(self, other: RecentOutcomes) -> None:
         """Union with `other`."""
-        for sample in other._samples:
-            self.add(sample)
+        if len(other._samples) <= _FEW:
+            for sample in other._samples:
+                self.add(sample)
+        else:
+            self._hold((*self._samples, *other._samples))
+
+    def _hold(self, samples: Iterable[OutcomeSample]) -> None:
+        self._samples = sorted(set(samples))[-self.LIMIT :]
+        self._changes += 1
 
     def summary(self, since_us: int = 0, at_least: int = 0) -> OutcomeSummary:
         """The samples at or after `since_us` in figures, or the newest `at_least` where those are fewer.
@@ -69,10 +85,10 @@ class RecentOutcomes:
         """
         samples = self._samples
         first = bisect_left(samples, (since_us,)) if since_us else 0
-        first = max(0, min(first, len(samples) - at_least))
+        question = (self._changes, max(0, min(first, len(samples) - at_least)))
         cached = self._summary
-        if cached is None or cached[0] != first:
-            cached = self._summary = (first, _summarise(tuple(samples)[first:]))
+        if cached is None or cached[0] != question:
+            cached = self._summary = (question, _summarise(samples[question[1] :]))
         return cached[1]
 
     def failures_since(self, at_us: int) -> int:
@@ -90,20 +106,17 @@ class RecentOutcomes:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def to_row(self) -> list[list[object]]:
+    def to_row(self) -> list[OutcomeSample]:
         """As plain values; for stores."""
-        return [list(sample) for sample in self._samples]
+        return list(self._samples)
 
     @classmethod
-    def from_row(cls, row: list[list[object]]) -> RecentOutcomes:
+    def from_row(cls, row: Iterable[OutcomeSample]) -> RecentOutcomes:
         """The inverse of `to_row`."""
-        recent = cls()
-        recent._samples = [OutcomeSample(*sample) for sample in row]  # type: ignore[arg-type]
-        recent._summary = None
-        return recent
+        return cls.of(row)
 
 
-def _summarise(samples: tuple[OutcomeSample, ...]) -> OutcomeSummary:
+def _summarise(samples: list[OutcomeSample]) -> OutcomeSummary:
     latencies = [s.latency_ns for s in samples if s.success]
     streak = 0
     for sample in reversed(samples):
@@ -142,6 +155,11 @@ class RatingSummary(NamedTuple):
     newest_at_us: int
 
 
+_NO_RATINGS = RatingSummary(0.0, None, 0.0, 0, 0)
+RatingEntry = tuple[RatingSample, str]
+"""A rating and its source."""
+
+
 class RecentRatings:
     """The newest ratings: at most `PER_SOURCE` of each source and `LIMIT` in all.
 
@@ -150,96 +168,131 @@ class RecentRatings:
 
     PER_SOURCE = 40
     LIMIT = 400
-    __slots__ = ("_by_source", "_count")
+    __slots__ = ("_by_source", "_changes", "_entries", "_summary")
 
     def __init__(self) -> None:
-        self._by_source: dict[str, list[RatingSample]] = {}
-        self._count = 0
+        self._entries: list[RatingEntry] = []
+        self._changes = 0
+        self._summary: tuple[tuple[int, int, int, frozenset[str]], RatingSummary] | None = None
+        # source -> subject -> sample of the entries, made when one rating is to be added
+        self._by_source: dict[str, dict[str, RatingSample]] | None = None
+
+    @classmethod
+    def of(cls, entries: Iterable[RatingEntry]) -> RecentRatings:
+        """The newest of `entries`."""
+        recent = cls()
+        recent._hold(entries)
+        return recent
 
     def add(self, source: str, sample: RatingSample) -> None:
-        """Add one rating; what exceeds the limits goes, oldest first."""
-        samples = self._by_source.get(source, [])
-        earlier = next((s for s in samples if s.subject == sample.subject), None)
-        if earlier is not None and earlier >= sample:
-            return
-        samples = [s for s in samples if s is not earlier]
-        insort(samples, sample)
-        samples = samples[-self.PER_SOURCE :]
-        self._count += len(samples) - len(self._by_source.get(source, ()))
-        self._by_source[source] = samples
-        while self._count > self.LIMIT:
-            oldest = min(self._by_source, key=lambda name: (self._by_source[name][0], name))
-            self._by_source[oldest] = self._by_source[oldest][1:]
-            self._count -= 1
-            if not self._by_source[oldest]:
-                del self._by_source[oldest]
+        """Add one rating; what exceeds the limits goes, oldest first. A few microseconds."""
+        held = self._voices().get(source, {})
+        earlier = held.get(sample.subject)
+        if earlier is None and len(held) == self.PER_SOURCE:
+            earlier = min(held.values())
+        if earlier is not None:
+            if sample <= earlier:
+                return
+            self._drop(source, earlier)
+        insort(self._entries, (sample, source))
+        self._voices().setdefault(source, {})[sample.subject] = sample
+        if len(self._entries) > self.LIMIT:
+            oldest, its_source = self._entries[0]
+            self._drop(its_source, oldest)
+        self._changes += 1
 
     def merge(self, other: RecentRatings) -> None:
         """Union with `other`."""
-        for source, samples in other._by_source.items():
-            for sample in samples:
+        if len(other._entries) <= _FEW:
+            for sample, source in other._entries:
                 self.add(source, sample)
+        else:
+            self._hold((*self._entries, *other._entries))
+
+    def _hold(self, entries: Iterable[RatingEntry]) -> None:
+        newest: list[RatingEntry] = []
+        seen: set[tuple[str, str]] = set()
+        counts: dict[str, int] = {}
+        for entry in sorted(entries, reverse=True):
+            sample, source = entry
+            subject = (source, sample.subject)
+            count = counts.get(source, 0)
+            if subject in seen or count == self.PER_SOURCE:
+                continue
+            seen.add(subject)
+            counts[source] = count + 1
+            newest.append(entry)
+            if len(newest) == self.LIMIT:
+                break
+        newest.reverse()
+        self._entries = newest
+        self._by_source = None
+        self._changes += 1
+
+    def _voices(self) -> dict[str, dict[str, RatingSample]]:
+        voices = self._by_source
+        if voices is None:
+            voices = self._by_source = {}
+            for sample, source in self._entries:
+                voices.setdefault(source, {})[sample.subject] = sample
+        return voices
+
+    def _drop(self, source: str, sample: RatingSample) -> None:
+        del self._entries[bisect_left(self._entries, (sample, source))]
+        held = self._voices()[source]
+        del held[sample.subject]
+        if not held:
+            del self._voices()[source]
 
     def summary(
         self, *, since_us: int = 0, min_samples: int = 10, trusted: frozenset[str] = frozenset()
     ) -> RatingSummary:
         """The ratings at or after `since_us`, with no source louder than the others.
 
-        The weight of a source that is not `trusted` is capped at the median number of ratings of the other sources, or
-        at what is missing to `min_samples` where that is more. A source that is alone counts in full: there is nothing
-        to weigh it against.
+        The weight of a source that is not `trusted` is capped (voices.py). Computed once per change of the ratings or
+        of where the window begins; else about 1 us.
         """
-        voices = {
-            source: [s for s in samples if s.at_us >= since_us] for source, samples in tuple(self._by_source.items())
-        }
-        counts = {source: len(samples) for source, samples in voices.items() if samples}
-        weights = {
-            source: float(count) if source in trusted else _capped(source, counts, min_samples)
-            for source, count in counts.items()
-        }
-        weight = sum(weights.values())
-        if not weight:
-            return RatingSummary(0.0, None, 0.0, 0, 0)
-        mean = sum(w * sum(s.quality_nano for s in voices[n]) / counts[n] for n, w in weights.items()) / weight / NANO
-        variance = (
-            sum(w * sum((s.quality_nano / NANO - mean) ** 2 for s in voices[n]) / counts[n] for n, w in weights.items())
-            / weight
-        )
-        newest_at_us = max(voices[name][-1].at_us for name in weights)
-        return RatingSummary(weight, mean, (variance / weight) ** 0.5, len(weights), newest_at_us)
+        entries = self._entries
+        first = bisect_left(entries, ((since_us,),)) if since_us else 0
+        question = (self._changes, first, min_samples, trusted)
+        cached = self._summary
+        if cached is None or cached[0] != question:
+            cached = self._summary = (question, _summarise_ratings(entries[first:], min_samples, trusted))
+        return cached[1]
 
     def __iter__(self) -> Iterator[tuple[str, RatingSample]]:
-        for source, samples in tuple(self._by_source.items()):
-            for sample in samples:
-                yield source, sample
+        for sample, source in tuple(self._entries):
+            yield source, sample
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._entries)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, RecentRatings) and self._by_source == other._by_source
+        return isinstance(other, RecentRatings) and self._entries == other._entries
 
     __hash__ = None  # type: ignore[assignment]
 
-    def to_row(self) -> dict[str, list[list[object]]]:
-        """As plain values; for stores."""
-        return {source: [list(s) for s in samples] for source, samples in self._by_source.items()}
+    def to_row(self) -> list[RatingEntry]:
+        """As plain values, oldest first; for stores."""
+        return list(self._entries)
 
     @classmethod
-    def from_row(cls, row: dict[str, list[list[object]]]) -> RecentRatings:
+    def from_row(cls, row: Iterable[RatingEntry]) -> RecentRatings:
         """The inverse of `to_row`."""
-        recent = cls()
-        recent._by_source = {
-            source: [RatingSample(*sample) for sample in samples]  # type: ignore[arg-type]
-            for source, samples in row.items()
-        }
-        recent._count = sum(map(len, recent._by_source.values()))
-        return recent
+        return cls.of(row)
 
 
-def _capped(source: str, counts: dict[str, int], min_samples: int) -> float:
-    others = [count for name, count in counts.items() if name != source]
-    if not others:
-        return float(counts[source])
-    cap = max(float(median(others)), float(min_samples - sum(others)))
-    return min(float(counts[source]), cap)
+def _summarise_ratings(entries: list[RatingEntry], min_samples: int, trusted: frozenset[str]) -> RatingSummary:
+    voices: dict[str, list[float]] = {}
+    for sample, source in entries:
+        voices.setdefault(source, []).append(sample.quality_nano / NANO)
+    if not voices:
+        return _NO_RATINGS
+    counts = {source: len(qualities) for source, qualities in voices.items()}
+    each = {source: weight / counts[source] for source, weight in weights(counts, min_samples, trusted).items()}
+    weight = sum(each[source] * count for source, count in counts.items())
+    if not weight:
+        return _NO_RATINGS
+    mean = sum(each[source] * sum(qualities) for source, qualities in voices.items()) / weight
+    squares = sum(each[source] * sum((q - mean) ** 2 for q in qualities) for source, qualities in voices.items())
+    return RatingSummary(weight, mean, (squares / weight / weight) ** 0.5, len(voices), entries[-1][0].at_us)

@@ -12,6 +12,7 @@ bounds the bins to about 1,260.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import attrgetter
 
 from ddsketch.mapping import LogarithmicMapping
 
@@ -22,7 +23,7 @@ _MIN_LATENCY_MS, _MAX_LATENCY_MS = 1e-3, 86_400_000.0
 _mapping = LogarithmicMapping(RELATIVE_ERROR)
 _key, _value = _mapping.key, _mapping.value
 
-Row = list[int | dict[str, int] | None]
+Row = list[int | dict[int, int] | None]
 
 
 def nano(value: float) -> int:
@@ -103,30 +104,41 @@ class Sums:
             self.matched += 1
             self.match_nano += nano(match_score)
 
-    def add_rating(self, quality: float, count: int = 1) -> None:
-        """Add a rating, or with `count=-1` take one back."""
+    def add_ratings(self, count: int, quality_nano: int, quality_sq_nano: int) -> None:
+        """Add so many ratings with these sums of their qualities and of the squares; negative takes back."""
         self.ratings += count
-        self.quality_nano += count * nano(quality)
-        self.quality_sq_nano += count * nano(quality * quality)
+        self.quality_nano += quality_nano
+        self.quality_sq_nano += quality_sq_nano
+
+    def drop_ratings(self) -> None:
+        """Forget the ratings and keep the calls."""
+        self.ratings = self.quality_nano = self.quality_sq_nano = 0
 
     def merge(self, other: Sums) -> None:
         """Add `other` to this."""
+        self.ratings += other.ratings
+        self.quality_nano += other.quality_nano
+        self.quality_sq_nano += other.quality_sq_nano
+        if not other.requests:
+            return
         self.requests += other.requests
         self.successes += other.successes
         self.latency_ns += other.latency_ns
         self.latency_min_ns = _least(self.latency_min_ns, other.latency_min_ns)
         self.latency_max_ns = _greatest(self.latency_max_ns, other.latency_max_ns)
+        bins = self.latency_bins
         for bin_number, count in other.latency_bins.items():
-            self.latency_bins[bin_number] = self.latency_bins.get(bin_number, 0) + count
+            bins[bin_number] = bins.get(bin_number, 0) + count
         self.prompt_tokens += other.prompt_tokens
         self.completion_tokens += other.completion_tokens
         self.costed += other.costed
         self.cost_nano += other.cost_nano
         self.matched += other.matched
         self.match_nano += other.match_nano
-        self.ratings += other.ratings
-        self.quality_nano += other.quality_nano
-        self.quality_sq_nano += other.quality_sq_nano
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to add up."""
+        return bool(self.requests or self.ratings or self.quality_nano or self.quality_sq_nano)
 
     @property
     def failures(self) -> int:
@@ -183,26 +195,26 @@ class Sums:
 
     def to_row(self) -> Row:
         """As plain numbers, in the order of `__slots__`; for stores."""
-        return [
-            {str(k): v for k, v in self.latency_bins.items()} if name == "latency_bins" else getattr(self, name)
-            for name in self.__slots__
-        ]
+        return list(_fields(self))
 
     @classmethod
     def from_row(cls, row: Row) -> Sums:
         """The inverse of `to_row`."""
         sums = cls()
         for name, value in zip(cls.__slots__, row, strict=True):
-            setattr(sums, name, {int(k): v for k, v in value.items()} if isinstance(value, dict) else value)
+            setattr(sums, name, dict(value) if isinstance(value, dict) else value)
         return sums
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sums) and all(getattr(self, n) == getattr(other, n) for n in self.__slots__)
+        return isinstance(other, Sums) and _fields(self) == _fields(other)
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"Sums(requests={self.requests}, successes={self.successes}, ratings={self.ratings})"
+
+
+_fields = attrgetter(*Sums.__slots__)
 
 
 def total(parts: Iterable[Sums]) -> Sums:

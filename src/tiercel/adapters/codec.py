@@ -1,0 +1,117 @@
+"""Events and learned state as JSON text: what stores write is read back exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tiercel.core.statistics.buckets import Bucket
+from tiercel.core.statistics.fold import Deltas, Key
+from tiercel.core.statistics.recent import OutcomeSample, RatingSample, RecentOutcomes, RecentRatings
+from tiercel.core.statistics.sums import Row, Sums
+from tiercel.domain.alerts import Alert
+from tiercel.domain.decision import Decision
+from tiercel.domain.errors import InvalidInput, StoreCorrupt
+from tiercel.domain.events import Event, Feedback, Outcome, StandingChange
+
+DECISION, OUTCOME, FEEDBACK, STANDING, ALERT = "decision", "outcome", "feedback", "standing", "alert"
+_KINDS: dict[type[Event], str] = {
+    Decision: DECISION,
+    Outcome: OUTCOME,
+    Feedback: FEEDBACK,
+    StandingChange: STANDING,
+    Alert: ALERT,
+}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_plain)
+_event_decoders: dict[str, msgspec.json.Decoder[Any]] = {
+    kind: msgspec.json.Decoder(event_type) for event_type, kind in _KINDS.items()
+}
+
+
+def kind_of(event: Event) -> str:
+    """The word for an event's type."""
+    return _KINDS[type(event)]
+
+
+def encode_event(event: Event) -> bytes:
+    """An event as JSON. Raises `InvalidInput` for what JSON or UTF-8 cannot hold."""
+    try:
+        return _encoder.encode(event)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"{kind_of(event)} {event.id!r} cannot be stored: {error}") from error
+
+
+def decode_event(kind: str, body: bytes | str) -> Event:
+    """The inverse of `encode_event`. Raises `StoreCorrupt`."""
+    try:
+        event: Event = _event_decoders[kind].decode(body)
+    except (KeyError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StoreCorrupt(f"a logged {kind!r} cannot be read: {error}") from error
+    return event
+
+
+def as_logged(event: Event) -> Event:
+    """The event as it will be read back: tuples in metadata become lists, and the like."""
+    return decode_event(kind_of(event), encode_event(event))
+
+
+class StateRow(NamedTuple):
+    """One entry of the learned state. `bucket` is (0, 0) for what is not kept in time buckets."""
+
+    part: str
+    key: str
+    bucket: Bucket
+    body: bytes
+
+
+SUMS, OUTCOMES, RATINGS = "sums", "outcomes", "ratings"
+_NO_BUCKET = Bucket(0, 0)
+_key_decoder = msgspec.json.Decoder(tuple[str, ...])
+_sums_decoder = msgspec.json.Decoder(Row)
+_outcomes_decoder = msgspec.json.Decoder(list[OutcomeSample])
+_ratings_decoder = msgspec.json.Decoder(list[tuple[RatingSample, str]])
+
+
+def encode_key(key: Key) -> str:
+    """A key as JSON text; no name can be mistaken for another's."""
+    return _encoder.encode(key).decode()
+
+
+def state_rows(state: Deltas) -> Iterator[StateRow]:
+    """Every entry of a state."""
+    for (key, bucket), sums in state.sums.items():
+        yield StateRow(SUMS, encode_key(key), bucket, _encoder.encode(sums.to_row()))
+    for key, outcomes in state.outcomes.items():
+        yield StateRow(OUTCOMES, encode_key(key), _NO_BUCKET, _encoder.encode(outcomes.to_row()))
+    for key, ratings in state.ratings.items():
+        yield StateRow(RATINGS, encode_key(key), _NO_BUCKET, _encoder.encode(ratings.to_row()))
+    for (policy, segment), standing in state.standings.items():
+        yield StateRow(STANDING, encode_key((policy, *segment)), _NO_BUCKET, encode_event(standing))
+
+
+def read_state_row(row: StateRow, into: Deltas) -> None:
+    """Enter a row into a state that does not hold it yet. Raises `StoreCorrupt`."""
+    try:
+        key = _key_decoder.decode(row.key)
+        if row.part == SUMS:
+            into.sums[key, row.bucket] = Sums.from_row(_sums_decoder.decode(row.body))
+        elif row.part == OUTCOMES:
+            into.outcomes[key] = RecentOutcomes.from_row(_outcomes_decoder.decode(row.body))
+        elif row.part == RATINGS:
+            into.ratings[key] = RecentRatings.from_row(_ratings_decoder.decode(row.body))
+        elif row.part == STANDING:
+            into.stand(_event_decoders[STANDING].decode(row.body))
+        else:
+            raise StoreCorrupt(f"the learned state has a part {row.part!r} that is unknown")
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+        raise StoreCorrupt(f"the learned {row.part} of {row.key} cannot be read: {error}") from error

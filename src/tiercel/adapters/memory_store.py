@@ -1,0 +1,233 @@
+"""The store that lives as long as its process, and the model that every other store has to match.
+
+It keeps the log and no learned state: the state is what the log teaches, computed when asked for. Only what trimmed
+events taught is kept beside the log.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Sequence
+from datetime import datetime
+
+from tiercel.adapters.codec import as_logged, kind_of
+from tiercel.core.logbook import RatingPlace, conflicts, day_start, event_time, rating_place, revise
+from tiercel.core.statistics.fold import Deltas, fold, micros
+from tiercel.core.statistics.forget import forget_ratings
+from tiercel.domain.alerts import Alert
+from tiercel.domain.decision import Decision
+from tiercel.domain.errors import PositionLost
+from tiercel.domain.events import Event, Feedback, Outcome
+from tiercel.ports import Appended, DecisionRecord, Fold
+
+_Dated = tuple[int, int, Feedback]
+"""A rating with its time and its position in the log, by which it sorts."""
+
+
+class MemoryStore:
+    """A log in memory. Thread-safe; grows until `trim`. `teach` is the fold that `load` and `trim` use."""
+
+    def __init__(self, url: str = "memory://", *, teach: Fold = fold) -> None:
+        self.url = url
+        self._teach = teach
+        self._lock = threading.Lock()
+        self._trimmed = Deltas()
+        self._compacted_at_s = 0.0
+        self._position = 0
+        self._floor = 0
+        self._enter([])
+
+    def append(self, events: Sequence[Event], fold: Fold) -> Appended:
+        """See `EventStore.append`."""
+        accepted: list[Event] = []
+        refused: list[str] = []
+        with self._lock:
+            in_force = dict[RatingPlace, Feedback]()
+            fresh = dict[tuple[str, str], Event]()
+            for arrived in events:
+                event = as_logged(arrived)
+                identity = (kind_of(event), event.id)
+                logged = self._by_id.get(identity) or fresh.get(identity)
+                if logged is not None:
+                    if conflicts(event, logged):
+                        refused.append(event.id)
+                    continue
+                place = rating_place(event) if isinstance(event, Feedback) else None
+                if isinstance(event, Feedback) and place is not None:
+                    event, newest = revise(event, in_force.get(place) or self._in_force(place))
+                    if newest:
+                        in_force[place] = event
+                fresh[identity] = event
+                accepted.append(event)
+            deltas = fold(accepted)
+            first = self._position + 1
+            for event in accepted:
+                self._position += 1
+                self._log.append((self._position, event))
+                self._index(self._position, event)
+        if not accepted:
+            return Appended((), deltas, tuple(refused))
+        return Appended(tuple(accepted), deltas, tuple(refused), first, first + len(accepted) - 1)
+
+    def events_after(self, position: int, limit: int) -> tuple[Sequence[Event], int]:
+        """See `EventStore.events_after`."""
+        with self._lock:
+            if position < self._floor:
+                raise PositionLost
+            first = bisect_right(self._log, position, key=_position)
+            found = self._log[first : first + limit]
+        return [event for _, event in found], (found[-1][0] if found else position)
+
+    def decision(self, decision_id: str) -> DecisionRecord | None:
+        """See `EventStore.decision`."""
+        with self._lock:
+            decision = self._by_id.get(("decision", decision_id))
+            if not isinstance(decision, Decision):
+                return None
+            dated = sorted(self._ratings_of.get(decision_id, {}).values(), key=_order)
+            outcomes = tuple(self._outcomes_of.get(decision_id, ()))
+        return DecisionRecord(decision, outcomes, tuple(rating for _, _, rating in dated))
+
+    def decision_of_completion(self, completion_id: str) -> str | None:
+        """See `EventStore.decision_of_completion`."""
+        return self._of_completion.get(completion_id)
+
+    def recent_decisions(self, limit: int) -> Sequence[Decision]:
+        """See `EventStore.recent_decisions`."""
+        with self._lock:
+            newest = self._decisions[-limit:] if limit > 0 else []
+        return [decision for _, _, decision in reversed(newest)]
+
+    def recent_alerts(self, limit: int) -> Sequence[Alert]:
+        """See `EventStore.recent_alerts`."""
+        with self._lock:
+            newest = self._alerts[-limit:] if limit > 0 else []
+        return [alert for _, _, alert in reversed(newest)]
+
+    def feedback_history(self, workflow: str, stage: str, tier: str | None, limit: int) -> Sequence[Feedback]:
+        """See `EventStore.feedback_history`."""
+        with self._lock:
+            newest = self._history.get((workflow, stage, tier), [])[-limit:] if limit > 0 else []
+        return [rating for _, _, rating in reversed(newest)]
+
+    def rated_tiers(self, workflow: str) -> Sequence[tuple[str, str]]:
+        """See `EventStore.rated_tiers`."""
+        with self._lock:
+            rated = [(w, stage, tier) for (w, stage, tier), history in self._history.items() if history]
+        return sorted((stage, tier) for w, stage, tier in rated if w == workflow and tier is not None)
+
+    def clear_feedback(self, workflow: str, stage: str | None, fold: Fold) -> int:  # noqa: ARG002 - nothing to learn anew
+        """See `EventStore.clear_feedback`."""
+        prefix = ("stage", workflow) if stage is None else ("stage", workflow, stage)
+        with self._lock:
+            stages = [history for place, history in self._history.items() if place[2] is None and place[0] == workflow]
+            cleared = [rating for history in stages for _, _, rating in history]
+            cleared = [rating for rating in cleared if rating.segment[: len(prefix)] == prefix]
+            forget_ratings(self._trimmed, workflow, stage)
+            self._lose_position()
+            self._enter(
+                [
+                    (position, event)
+                    for position, event in self._log
+                    if not (isinstance(event, Feedback) and event.segment[: len(prefix)] == prefix)
+                ]
+            )
+        return len(cleared)
+
+    def trim(self, before: datetime) -> int:
+        """See `EventStore.trim`."""
+        cut_us = micros(day_start(before))
+        with self._lock:
+            old = [(position, event) for position, event in self._log if micros(event_time(event)) < cut_us]
+            if old:
+                self._trimmed.merge(self._teach([event for _, event in old]))
+                self._floor = max(self._floor, old[-1][0])
+                gone = {position for position, _ in old}
+                self._enter([entry for entry in self._log if entry[0] not in gone])
+        return len(old)
+
+    def load(self) -> tuple[Deltas, int]:
+        """See `StateStore.load`."""
+        with self._lock:
+            state = Deltas()
+            state.merge(self._trimmed)
+            state.merge(self._teach([event for _, event in self._log]))
+            return state.climbed(self._compacted_at_s), self._position
+
+    def compact(self, now: datetime) -> None:
+        """See `StateStore.compact`."""
+        with self._lock:
+            self._compacted_at_s = now.timestamp()
+            self._trimmed = self._trimmed.climbed(self._compacted_at_s)
+
+    def rebuild(self, fold: Fold) -> None:  # noqa: ARG002 - the state is never anything but what the log teaches
+        """See `StateStore.rebuild`."""
+        with self._lock:
+            self._lose_position()
+
+    def close(self) -> None:
+        """See `Store.close`."""
+
+    def _lose_position(self) -> None:
+        self._position += 1
+        self._floor = self._position
+
+    def _enter(self, log: list[tuple[int, Event]]) -> None:
+        """Hold `log` and nothing else."""
+        self._log = log
+        self._by_id: dict[tuple[str, str], Event] = {}
+        self._decisions: list[tuple[int, int, Decision]] = []
+        self._alerts: list[tuple[int, int, Alert]] = []
+        self._outcomes_of: dict[str, list[Outcome]] = {}
+        self._of_completion: dict[str, str] = {}
+        self._ratings_of: dict[str, dict[RatingPlace, _Dated]] = {}
+        self._history: dict[tuple[str, str, str | None], list[_Dated]] = {}
+        for position, event in log:
+            self._index(position, event)
+
+    def _index(self, position: int, event: Event) -> None:
+        self._by_id[kind_of(event), event.id] = event
+        if isinstance(event, Decision):
+            insort(self._decisions, (micros(event.decided_at), position, event), key=_order)
+        elif isinstance(event, Alert):
+            insort(self._alerts, (micros(event_time(event)), position, event), key=_order)
+        elif isinstance(event, Outcome):
+            self._outcomes_of.setdefault(event.decision_id, []).append(event)
+            if event.completion_id:
+                self._of_completion[event.completion_id] = event.decision_id
+        elif isinstance(event, Feedback):
+            self._index_rating((micros(event.recorded_at), position, event))
+
+    def _index_rating(self, dated: _Dated) -> None:
+        rating = dated[2]
+        place = rating_place(rating)
+        if place is not None:
+            held = self._ratings_of.setdefault(rating.decision_id, {})
+            revised = held.get(place)
+            if revised is not None:
+                if dated[0] <= revised[0]:
+                    return
+                for history in self._histories(rating):
+                    del history[bisect_left(history, _order(revised), key=_order)]
+            held[place] = dated
+        for history in self._histories(rating):
+            insort(history, dated, key=_order)
+
+    def _in_force(self, place: RatingPlace) -> Feedback | None:
+        dated = self._ratings_of.get(place[0], {}).get(place)
+        return dated[2] if dated else None
+
+    def _histories(self, rating: Feedback) -> list[list[_Dated]]:
+        if rating.segment[0] != "stage":
+            return []
+        _, workflow, stage = rating.segment
+        return [self._history.setdefault((workflow, stage, tier), []) for tier in (None, rating.tier)]
+
+
+def _position(entry: tuple[int, Event]) -> int:
+    return entry[0]
+
+
+def _order(dated: tuple[int, int, object]) -> tuple[int, int]:
+    return dated[0], dated[1]

@@ -1,0 +1,174 @@
+"""One SQLite file: connections, transactions and migrations.
+
+One connection writes, under a lock; readers take theirs from a pool and never wait for the writer (WAL). A connection
+that failed is closed, not used again. Each commit is on disk before it returns (synchronous = FULL).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+from tiercel.adapters.sqlite_store.errors import translating
+from tiercel.domain.errors import StoreError, StoreUnavailable
+
+APPLICATION_ID = int.from_bytes(b"tier")
+_SETTINGS = (
+    "PRAGMA synchronous = FULL",
+    "PRAGMA cache_size = -32768",  # KiB
+    "PRAGMA wal_autocheckpoint = 4096",  # pages of 4 KiB: pages written again and again are moved to the file once
+    "PRAGMA journal_size_limit = 67108864",
+)
+_RETRY_S = 0.005
+
+
+class Database:
+    """A file, opened by one process. Raises `StoreError`s.
+
+    `busy_timeout_s` is how long a transaction may wait for other processes before `StoreUnavailable`.
+    """
+
+    def __init__(self, path: Path, busy_timeout_s: float) -> None:
+        self.path = path
+        self.busy_timeout_s = busy_timeout_s
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._writer: sqlite3.Connection | None = None
+        self._readers: list[sqlite3.Connection] = []
+        self._closed = False
+        with translating(path):
+            db = self._connect()
+            try:
+                migrate(db, path)
+            except BaseException:
+                db.close()
+                raise
+        self._writer = db
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that writes: on disk at the end, undone on an error."""
+        with self._lock, translating(self.path):
+            self._ensure_open()
+            db, self._writer = self._writer or self._connect(), None
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                db.close()
+                raise
+            self._writer = db
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that reads one consistent moment."""
+        with translating(self.path):
+            self._ensure_open()
+            try:
+                db = self._readers.pop()
+            except IndexError:
+                db = self._connect()
+            try:
+                db.execute("BEGIN")
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                db.close()
+                raise
+            if self._closed:
+                db.close()
+            else:
+                self._readers.append(db)
+
+    def close(self) -> None:
+        """Close the connections; idempotent."""
+        with self._lock:
+            self._closed = True
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+            while self._readers:
+                self._readers.pop().close()
+
+    def _ensure_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable(f"{self.path}: the store was closed")
+        if os.getpid() != self._pid:
+            raise StoreError(f"{self.path}: opened before a fork; open the store again in each process")
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(
+            self.path, timeout=self.busy_timeout_s, isolation_level=None, check_same_thread=False, cached_statements=64
+        )
+        try:
+            self._write_ahead(db)
+            for setting in _SETTINGS:
+                db.execute(setting)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _write_ahead(self, db: sqlite3.Connection) -> None:
+        deadline_s = time.monotonic() + self.busy_timeout_s
+        while True:
+            try:
+                (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
+            except sqlite3.OperationalError as error:
+                # SQLite does not wait for other processes here as it does elsewhere
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline_s:
+                    raise
+                time.sleep(_RETRY_S)
+                continue
+            if mode != "wal":
+                raise StoreError(f"{self.path}: no write-ahead log is possible here (journal mode {mode!r})")
+            return
+
+
+def migrations() -> list[str]:
+    """The schema's versions in order: the n-th brings a database from version n - 1 to n."""
+    folder = resources.files(__package__) / "migrations"
+    files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name)
+    return [entry.read_text(encoding="utf-8") for entry in files]
+
+
+def migrate(db: sqlite3.Connection, path: Path) -> None:
+    """Bring the schema up to date, all of it or nothing. Raises `StoreError` for a file that is not ours or too new."""
+    scripts = migrations()
+    if _version(db, path, len(scripts)) == len(scripts):
+        return
+    db.execute("BEGIN IMMEDIATE")
+    for script in scripts[_version(db, path, len(scripts)) :]:
+        for statement in _statements(script):
+            db.execute(statement)
+    db.execute("COMMIT")
+
+
+def _version(db: sqlite3.Connection, path: Path, newest: int) -> int:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    (application_id,) = db.execute("PRAGMA application_id").fetchone()
+    (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application_id != APPLICATION_ID and (version or application_id or tables):
+        raise StoreError(f"{path}: another program's database; give tiercel a file of its own")
+    if version > newest:
+        raise StoreError(
+            f"{path}: written by a newer tiercel (schema {version}, this one knows {newest}); upgrade tiercel or use "
+            f"another file"
+        )
+    return int(version)
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

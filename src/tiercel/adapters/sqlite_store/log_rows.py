@@ -1,0 +1,118 @@
+"""Events as rows of the log."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Generic, NamedTuple, TypeVar
+from zlib import crc32
+
+from tiercel.adapters.codec import decode_event, encode_event, kind_of
+from tiercel.core.logbook import event_time, rating_place
+from tiercel.core.statistics.fold import micros
+from tiercel.domain.errors import StoreCorrupt
+from tiercel.domain.events import Event, Feedback, Outcome
+from tiercel.domain.request import Segment
+
+_INSERT = """
+    INSERT INTO events (position, kind, id, at_us, decision_id, completion_id, workflow, stage, tier, source,
+                        superseded, crc, body)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (id, kind) DO NOTHING
+"""
+_RATINGS_IN_FORCE = """
+    SELECT position, kind, crc, body FROM events
+    WHERE kind = 'feedback' AND superseded = 0 AND decision_id = ? AND source = ?
+"""
+_SUPERSEDE = "UPDATE events SET superseded = 1 WHERE position = ?"
+_BY_ID = "SELECT position, kind, crc, body FROM events WHERE id = ? AND kind = ?"
+_AFTER = """
+    SELECT position, kind, crc, body FROM events WHERE position > ? ORDER BY position LIMIT ?
+"""
+
+Row = tuple[int, str, int, str]
+"""What every query for events selects: position, kind, crc, body."""
+
+
+EventT_co = TypeVar("EventT_co", covariant=True)
+
+
+class Logged(NamedTuple, Generic[EventT_co]):
+    """An event and its place in the log."""
+
+    position: int
+    event: EventT_co
+
+
+def read(row: Row) -> Logged[Event]:
+    """The event of a row. Raises `StoreCorrupt`."""
+    position, kind, crc, body = row
+    if crc32(body.encode()) != crc:
+        raise StoreCorrupt(f"entry {position} of the log is not what was written")
+    return Logged(position, decode_event(kind, body))
+
+
+def read_rating(row: Row) -> Logged[Feedback]:
+    """The rating of a row. Raises `StoreCorrupt`."""
+    position, event = read(row)
+    if not isinstance(event, Feedback):
+        raise StoreCorrupt(f"entry {position} of the log is not the rating it was")
+    return Logged(position, event)
+
+
+def insert(db: sqlite3.Connection, position: int, event: Event, *, superseded: bool) -> bool:
+    """Log an event. False if its id is in the log already."""
+    body = encode_event(event)
+    decision_id = completion_id = workflow = stage = tier = source = None
+    if isinstance(event, Outcome):
+        decision_id, completion_id = event.decision_id, event.completion_id or None
+    elif isinstance(event, Feedback):
+        decision_id, tier, source = event.decision_id or None, event.tier, event.source
+        workflow, stage = _stage(event.segment)
+    row = (
+        position,
+        kind_of(event),
+        event.id,
+        micros(event_time(event)),
+        decision_id,
+        completion_id,
+        workflow,
+        stage,
+        tier,
+        source,
+        superseded,
+        crc32(body),
+        body.decode(),
+    )
+    return db.execute(_INSERT, row).rowcount == 1
+
+
+def rating_in_force(db: sqlite3.Connection, event: Feedback) -> Logged[Feedback] | None:
+    """The rating that `event` would revise, or None."""
+    place = rating_place(event)
+    if place is None:
+        return None
+    for row in db.execute(_RATINGS_IN_FORCE, (event.decision_id, event.source)):
+        logged = read_rating(row)
+        if rating_place(logged.event) == place:
+            return logged
+    return None
+
+
+def supersede(db: sqlite3.Connection, position: int) -> None:
+    """Mark a rating as revised."""
+    db.execute(_SUPERSEDE, (position,))
+
+
+def by_id(db: sqlite3.Connection, kind: str, event_id: str) -> Logged[Event] | None:
+    """The event of that kind and id, or None."""
+    row = db.execute(_BY_ID, (event_id, kind)).fetchone()
+    return read(row) if row else None
+
+
+def after(db: sqlite3.Connection, position: int, limit: int) -> list[Logged[Event]]:
+    """The next events of the log."""
+    return [read(row) for row in db.execute(_AFTER, (position, limit))]
+
+
+def _stage(segment: Segment) -> tuple[str, str] | tuple[None, None]:
+    return (segment[1], segment[2]) if segment[0] == "stage" else (None, None)

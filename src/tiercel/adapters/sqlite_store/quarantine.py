@@ -1,0 +1,104 @@
+"""Opening a file that may be damaged: it is put aside, the log says so, and a fresh one is begun."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tiercel.adapters.sqlite_store.database import Database
+from tiercel.adapters.sqlite_store.log_rows import after
+from tiercel.adapters.sqlite_store.state_rows import CHUNK, LEARNED, TRIMMED, progress, read_layer
+from tiercel.domain.errors import StoreCorrupt, StoreError, StoreUnavailable
+from tiercel.ports import Clock
+
+if sys.platform != "win32":
+    import fcntl
+
+log = logging.getLogger("tiercel.store")
+
+CHECKED_BYTES = 256 << 20
+"""Larger files are not read through at the start, which would take seconds; damage shows when it is read."""
+
+
+def open_sound(path: Path, busy_timeout_s: float, clock: Clock) -> Database:
+    """The database at `path`, or a fresh one where that is damaged. Raises `StoreError` where neither can be had."""
+    try:
+        return _open_checked(path, busy_timeout_s)
+    except StoreCorrupt as found:
+        damage = found
+    with _alone(path.parent):
+        try:
+            return _open_checked(path, busy_timeout_s)  # another process may have put it aside by now
+        except StoreCorrupt:
+            aside = _put_aside(path, clock)
+    log.error("%s is damaged and was put aside as %s; a fresh store is begun: %s", path, aside.name, damage)
+    return _open_checked(path, busy_timeout_s)
+
+
+def _open_checked(path: Path, busy_timeout_s: float) -> Database:
+    database = Database(path, busy_timeout_s)
+    try:
+        _check(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _check(database: Database) -> None:
+    """Read what a start depends on. Raises `StoreCorrupt`."""
+    try:
+        with database.reading() as db:
+            if database.path.stat().st_size <= CHECKED_BYTES:
+                _read_through(db, database.path)
+            for layer in (LEARNED, TRIMMED):
+                read_layer(db, layer)
+            position = progress(db).learned
+            while events := after(db, position, CHUNK):
+                position = events[-1].position
+    except (StoreCorrupt, StoreUnavailable):
+        raise
+    except StoreError as error:  # SQLite finds no fault with the file, but the tables are not there
+        raise StoreCorrupt(str(error)) from error
+
+
+def _read_through(db: sqlite3.Connection, path: Path) -> None:
+    (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise StoreCorrupt(f"{path}: {found}")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time per folder; on Windows nothing keeps two apart that find damage at the same moment."""
+    if sys.platform == "win32":
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _put_aside(path: Path, clock: Clock) -> Path:
+    name = f"{path.name}.corrupt-{clock.now():%Y%m%dT%H%M%SZ}"
+    aside = path.with_name(name)
+    taken = 1
+    while aside.exists():
+        taken += 1
+        aside = path.with_name(f"{name}-{taken}")
+    try:
+        for suffix in ("-wal", "-shm", ""):  # the file last: until it has gone, the next start finds the damage again
+            part = path.with_name(path.name + suffix)
+            if part.exists():
+                part.rename(aside.with_name(aside.name + suffix))
+    except OSError as error:
+        raise StoreCorrupt(f"{path} is damaged and cannot be put aside: {error}") from error
+    return aside

@@ -1,0 +1,138 @@
+"""The learned state as rows, and how it follows the log.
+
+The state is a cache of the log, written every few thousand events: it holds what the events up to `progress.learned`
+taught, and what comes after that is learned when the state is loaded. So a commit costs what its events cost, and the
+state is never anything but what the log teaches.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import NamedTuple
+from zlib import crc32
+
+from tiercel.adapters.codec import StateRow, read_state_row, state_rows
+from tiercel.adapters.sqlite_store.log_rows import after
+from tiercel.core.statistics.buckets import LADDER, Bucket
+from tiercel.core.statistics.fold import Deltas
+from tiercel.domain.errors import StoreCorrupt
+from tiercel.ports import Fold
+
+LEARNED, TRIMMED = "learned", "trimmed"
+CHUNK = 5_000
+"""Events that are read, or removed, at a time."""
+
+_PROGRESS = "SELECT position, learned, floor, generation, compacted_at_s FROM progress"
+_SET_PROGRESS = "UPDATE progress SET position = ?, learned = ?, floor = ?, generation = ?, compacted_at_s = ?"
+_ENTRY = "SELECT crc, body FROM state WHERE layer = ? AND part = ? AND key = ? AND width_s = ? AND start_s = ?"
+_WRITE = """
+    INSERT INTO state (layer, part, key, width_s, start_s, crc, body) VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (layer, part, key, width_s, start_s) DO UPDATE SET crc = excluded.crc, body = excluded.body
+"""
+_LAYER = "SELECT part, key, width_s, start_s, crc, body FROM state WHERE layer = ?"
+_CLEAR_LAYER = "DELETE FROM state WHERE layer = ?"
+_AGED = """
+    SELECT part, key, width_s, start_s, crc, body FROM state
+    WHERE part = 'sums' AND width_s = ? AND start_s <= ? AND layer = ?
+"""
+_REMOVE_AGED = "DELETE FROM state WHERE part = 'sums' AND width_s = ? AND start_s <= ? AND layer = ?"
+
+
+class Progress(NamedTuple):
+    """How far the log goes and how much of it the state has learned; see the migrations."""
+
+    position: int
+    learned: int
+    floor: int
+    generation: int
+    compacted_at_s: float
+
+    def without_past(self) -> Progress:
+        """After a change that followers of the log cannot be told of: a position is used up for it."""
+        position = self.position + 1
+        return self._replace(position=position, learned=position, floor=position, generation=self.generation + 1)
+
+
+def progress(db: sqlite3.Connection) -> Progress:
+    """The state of the log at this moment."""
+    row = db.execute(_PROGRESS).fetchone()
+    if row is None:
+        raise StoreCorrupt("the database has lost count of its log")
+    return Progress(*row)
+
+
+def set_progress(db: sqlite3.Connection, now: Progress) -> None:
+    """Write it down."""
+    db.execute(_SET_PROGRESS, now)
+
+
+def read_layer(db: sqlite3.Connection, layer: str) -> Deltas:
+    """All of a layer. Raises `StoreCorrupt`."""
+    state = Deltas()
+    for row in db.execute(_LAYER, (layer,)):
+        _enter(row, state)
+    return state
+
+
+def replace_layer(db: sqlite3.Connection, layer: str, state: Deltas) -> None:
+    """Make a layer hold `state` and nothing else."""
+    db.execute(_CLEAR_LAYER, (layer,))
+    db.executemany(_WRITE, _rows(layer, state))
+
+
+def merge_into_layer(db: sqlite3.Connection, layer: str, deltas: Deltas) -> None:
+    """Add `deltas` to a layer, reading and writing only the entries they touch."""
+    held = Deltas()
+    for row in state_rows(deltas):
+        found = db.execute(_ENTRY, (layer, row.part, row.key, *row.bucket)).fetchone()
+        if found is not None:
+            _enter((row.part, row.key, *row.bucket, *found), held)
+    held.merge(deltas)
+    db.executemany(_WRITE, _rows(layer, held))
+
+
+def climb_layer(db: sqlite3.Connection, layer: str, now_s: float) -> None:
+    """Move the sums that have aged into coarser buckets."""
+    aged = Deltas()
+    for rung in LADDER[:-1]:
+        bounds = (rung.width_s, now_s - rung.keep_s - rung.width_s, layer)
+        for row in db.execute(_AGED, bounds):
+            _enter(row, aged)
+        db.execute(_REMOVE_AGED, bounds)
+    merge_into_layer(db, layer, aged.climbed(now_s))
+
+
+def learn(db: sqlite3.Connection, now: Progress, fold: Fold) -> Progress:
+    """Bring the learned layer up to the end of the log."""
+    if now.learned == now.position:
+        return now
+    merge_into_layer(db, LEARNED, unlearned(db, now, fold))
+    return now._replace(learned=now.position)
+
+
+def unlearned(db: sqlite3.Connection, now: Progress, fold: Fold) -> Deltas:
+    """What the log teaches that the learned layer does not hold yet."""
+    return taught(db, now.learned, fold)
+
+
+def taught(db: sqlite3.Connection, position: int, fold: Fold) -> Deltas:
+    """What the log after `position` teaches."""
+    deltas = Deltas()
+    while events := after(db, position, CHUNK):
+        position = events[-1].position
+        deltas.merge(fold([event for _, event in events]))
+    return deltas
+
+
+def _rows(layer: str, state: Deltas) -> Iterator[tuple[str | int, ...]]:
+    for part, key, bucket, body in state_rows(state):
+        yield (layer, part, key, *bucket, crc32(body), body.decode())
+
+
+def _enter(row: tuple[str, str, int, int, int, str], state: Deltas) -> None:
+    part, key, width_s, start_s, crc, body = row
+    encoded = body.encode()
+    if crc32(encoded) != crc:
+        raise StoreCorrupt(f"the learned {part} of {key} are not what was written")
+    read_state_row(StateRow(part, key, Bucket(width_s, start_s), encoded), state)

@@ -1,0 +1,289 @@
+"""The store in one SQLite file. Several processes may open the same one."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from heapq import merge
+from itertools import islice
+from pathlib import Path
+
+from tiercel.adapters.clock import SystemClock
+from tiercel.adapters.codec import DECISION, as_logged, kind_of
+from tiercel.adapters.sqlite_store import log_rows, state_rows
+from tiercel.adapters.sqlite_store.database import Database
+from tiercel.adapters.sqlite_store.log_rows import Logged
+from tiercel.adapters.sqlite_store.quarantine import open_sound
+from tiercel.adapters.sqlite_store.state_rows import CHUNK, LEARNED, TRIMMED, progress, set_progress
+from tiercel.core.logbook import conflicts, day_start, revise
+from tiercel.core.statistics.fold import Deltas, fold, micros
+from tiercel.core.statistics.forget import forget_ratings
+from tiercel.domain.alerts import Alert
+from tiercel.domain.decision import Decision
+from tiercel.domain.errors import PositionLost, StoreUnavailable
+from tiercel.domain.events import Event, Feedback, Outcome
+from tiercel.ports import Appended, Clock, DecisionRecord, Fold
+
+log = logging.getLogger("tiercel.store")
+
+DEFAULT_BUSY_TIMEOUT_S = 30.0
+DEFAULT_LEARN_EVERY = 5_000
+
+_OUTCOMES = """
+    SELECT position, kind, crc, body FROM events WHERE kind = 'outcome' AND decision_id = ? ORDER BY position
+"""
+_RATINGS = """
+    SELECT position, kind, crc, body FROM events
+    WHERE kind = 'feedback' AND superseded = 0 AND decision_id = ? ORDER BY at_us, position
+"""
+_COMPLETION = "SELECT decision_id FROM events WHERE completion_id = ? ORDER BY position DESC LIMIT 1"
+_DECISIONS = """
+    SELECT position, kind, crc, body FROM events WHERE kind = 'decision' ORDER BY at_us DESC, position DESC LIMIT ?
+"""
+_ALERTS = """
+    SELECT position, kind, crc, body FROM events WHERE kind = 'alert' ORDER BY at_us DESC, position DESC LIMIT ?
+"""
+_HISTORY = """
+    SELECT position, kind, crc, body FROM events
+    WHERE kind = 'feedback' AND superseded = 0 AND workflow = ? AND stage = ? AND tier = ?
+    ORDER BY at_us DESC, position DESC LIMIT ?
+"""
+_FIRST_RATED = """
+    SELECT stage, tier FROM events WHERE kind = 'feedback' AND superseded = 0 AND workflow = ?
+    ORDER BY stage, tier LIMIT 1
+"""
+_NEXT_RATED = """
+    SELECT stage, tier FROM events
+    WHERE kind = 'feedback' AND superseded = 0 AND workflow = ? AND (stage, tier) > (?, ?)
+    ORDER BY stage, tier LIMIT 1
+"""
+_FIRST_TIER = """
+    SELECT tier FROM events WHERE kind = 'feedback' AND superseded = 0 AND workflow = ? AND stage = ?
+    ORDER BY tier LIMIT 1
+"""
+_NEXT_TIER = """
+    SELECT tier FROM events WHERE kind = 'feedback' AND superseded = 0 AND workflow = ? AND stage = ? AND tier > ?
+    ORDER BY tier LIMIT 1
+"""
+_COUNT_RATINGS = """
+    SELECT count(*) FROM events
+    WHERE kind = 'feedback' AND superseded = 0 AND workflow = ?1 AND (?2 IS NULL OR stage = ?2)
+"""
+_CLEAR_RATINGS = "DELETE FROM events WHERE kind = 'feedback' AND workflow = ?1 AND (?2 IS NULL OR stage = ?2)"
+_OLDER = "SELECT position, kind, crc, body FROM events WHERE at_us < ? ORDER BY at_us LIMIT ?"
+_REMOVE = "DELETE FROM events WHERE position = ?"
+
+
+class SqliteStore:
+    """A log and its learned state in the file at `path`. Thread-safe; open it in each process for itself.
+
+    `teach` is the fold that `load` and `trim` use. The state is brought up to date every `learn_every` events. A file
+    that is damaged is put aside (path.corrupt-TIME) and a fresh one begun; the log says so. Raises `StoreError`.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        teach: Fold = fold,
+        busy_timeout_s: float = DEFAULT_BUSY_TIMEOUT_S,
+        learn_every: int = DEFAULT_LEARN_EVERY,
+        clock: Clock | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self.url = f"sqlite:///{self.path}"
+        self._teach = teach
+        self._learn_every = learn_every
+        self._database: Database = open_sound(self.path, busy_timeout_s, clock or SystemClock())
+
+    def append(self, events: Sequence[Event], fold: Fold) -> Appended:
+        """See `EventStore.append`."""
+        if not events:
+            return Appended((), Deltas())
+        accepted: list[Event] = []
+        refused: list[str] = []
+        with self._database.writing() as db:
+            before = progress(db)
+            position = before.position
+            for event in events:
+                logged = _log(db, position + 1, event, refused)
+                if logged is not None:
+                    position += 1
+                    accepted.append(logged)
+            deltas = fold(accepted)
+            if accepted:
+                set_progress(db, before._replace(position=position))
+        if not accepted:
+            return Appended((), deltas, tuple(refused))
+        if position - before.learned >= self._learn_every:
+            self._learn(fold)
+        return Appended(tuple(accepted), deltas, tuple(refused), before.position + 1, position)
+
+    def events_after(self, position: int, limit: int) -> tuple[Sequence[Event], int]:
+        """See `EventStore.events_after`."""
+        with self._database.reading() as db:
+            lost = position < progress(db).floor
+            found = [] if lost else log_rows.after(db, position, limit)
+        if lost:
+            raise PositionLost
+        return [event for _, event in found], (found[-1].position if found else position)
+
+    def decision(self, decision_id: str) -> DecisionRecord | None:
+        """See `EventStore.decision`."""
+        with self._database.reading() as db:
+            decision = log_rows.by_id(db, DECISION, decision_id)
+            outcomes = _events(db, _OUTCOMES, decision_id)
+            ratings = _events(db, _RATINGS, decision_id)
+        if decision is None or not isinstance(decision.event, Decision):
+            return None
+        return DecisionRecord(
+            decision.event,
+            tuple(event for event in outcomes if isinstance(event, Outcome)),
+            tuple(event for event in ratings if isinstance(event, Feedback)),
+        )
+
+    def decision_of_completion(self, completion_id: str) -> str | None:
+        """See `EventStore.decision_of_completion`."""
+        with self._database.reading() as db:
+            row = db.execute(_COMPLETION, (completion_id,)).fetchone()
+        return row[0] if row else None
+
+    def recent_decisions(self, limit: int) -> Sequence[Decision]:
+        """See `EventStore.recent_decisions`."""
+        with self._database.reading() as db:
+            found = _events(db, _DECISIONS, max(limit, 0))
+        return [event for event in found if isinstance(event, Decision)]
+
+    def recent_alerts(self, limit: int) -> Sequence[Alert]:
+        """See `EventStore.recent_alerts`."""
+        with self._database.reading() as db:
+            found = _events(db, _ALERTS, max(limit, 0))
+        return [event for event in found if isinstance(event, Alert)]
+
+    def feedback_history(self, workflow: str, stage: str, tier: str | None, limit: int) -> Sequence[Feedback]:
+        """See `EventStore.feedback_history`."""
+        limit = max(limit, 0)
+        with self._database.reading() as db:
+            rated = [(tier,)] if tier is not None else list(_distinct(db, _FIRST_TIER, _NEXT_TIER, workflow, stage))
+            per_tier = [
+                [log_rows.read_rating(row) for row in db.execute(_HISTORY, (workflow, stage, name, limit))]
+                for (name,) in rated
+            ]
+        return [entry.event for entry in islice(merge(*per_tier, key=_newest, reverse=True), limit)]
+
+    def rated_tiers(self, workflow: str) -> Sequence[tuple[str, str]]:
+        """See `EventStore.rated_tiers`."""
+        with self._database.reading() as db:
+            return [(stage, tier) for stage, tier in _distinct(db, _FIRST_RATED, _NEXT_RATED, workflow)]
+
+    def clear_feedback(self, workflow: str, stage: str | None, fold: Fold) -> int:
+        """See `EventStore.clear_feedback`."""
+        with self._database.writing() as db:
+            now = state_rows.learn(db, progress(db), fold)
+            (count,) = db.execute(_COUNT_RATINGS, (workflow, stage)).fetchone()
+            db.execute(_CLEAR_RATINGS, (workflow, stage))
+            for layer in (LEARNED, TRIMMED):
+                state = state_rows.read_layer(db, layer)
+                forget_ratings(state, workflow, stage)
+                state_rows.replace_layer(db, layer, state)
+            set_progress(db, now.without_past())
+        return int(count)
+
+    def trim(self, before: datetime) -> int:
+        """See `EventStore.trim`. Works through the log in small transactions, so others can write in between."""
+        cut_us = micros(day_start(before))
+        removed = 0
+        while chunk := self._trim_some(cut_us):
+            removed += chunk
+        return removed
+
+    def load(self) -> tuple[Deltas, int]:
+        """See `StateStore.load`."""
+        with self._database.reading() as db:
+            now = progress(db)
+            state = state_rows.read_layer(db, LEARNED)
+            state.merge(state_rows.taught(db, now.learned, self._teach))
+        return state.climbed(now.compacted_at_s), now.position
+
+    def compact(self, now: datetime) -> None:
+        """See `StateStore.compact`."""
+        now_s = now.timestamp()
+        with self._database.writing() as db:
+            done = state_rows.learn(db, progress(db), self._teach)
+            for layer in (LEARNED, TRIMMED):
+                state_rows.climb_layer(db, layer, now_s)
+            set_progress(db, done._replace(compacted_at_s=now_s, generation=done.generation + 1))
+
+    def rebuild(self, fold: Fold) -> None:
+        """See `StateStore.rebuild`. The log is read beside the writers; they wait only while the state is exchanged."""
+        while True:
+            with self._database.reading() as db:
+                seen = progress(db)
+                state = state_rows.read_layer(db, TRIMMED)
+                state.merge(state_rows.taught(db, 0, fold))
+            with self._database.writing() as db:
+                now = progress(db)
+                if now.generation != seen.generation:
+                    continue
+                state_rows.replace_layer(db, LEARNED, state.climbed(now.compacted_at_s))
+                now = state_rows.learn(db, now._replace(learned=seen.position), fold)
+                set_progress(db, now.without_past())
+                return
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        self._database.close()
+
+    def _learn(self, fold: Fold) -> None:
+        try:
+            with self._database.writing() as db:
+                now = progress(db)
+                if now.position - now.learned >= self._learn_every:
+                    set_progress(db, state_rows.learn(db, now, fold))
+        except StoreUnavailable as error:
+            log.warning("the state was not brought up to date, the next commit will try again: %s", error)
+
+    def _trim_some(self, cut_us: int) -> int:
+        with self._database.writing() as db:
+            old = [log_rows.read(row) for row in db.execute(_OLDER, (cut_us, CHUNK))]
+            if old:
+                now = state_rows.learn(db, progress(db), self._teach)
+                state_rows.merge_into_layer(db, TRIMMED, self._teach([event for _, event in old]))
+                db.executemany(_REMOVE, [(position,) for position, _ in old])
+                floor = max(now.floor, *(position for position, _ in old))
+                set_progress(db, now._replace(floor=floor, generation=now.generation + 1))
+        return len(old)
+
+
+def _log(db: sqlite3.Connection, position: int, event: Event, refused: list[str]) -> Event | None:
+    """Log one event. None if its id was there already, and then in `refused` if it said something else."""
+    in_force, newest, entry = None, True, event
+    if isinstance(event, Feedback):
+        in_force = log_rows.rating_in_force(db, event)
+        entry, newest = revise(event, in_force and in_force.event)
+    if not log_rows.insert(db, position, entry, superseded=not newest):
+        known = log_rows.by_id(db, kind_of(event), event.id)
+        if known is not None and conflicts(as_logged(event), known.event):
+            refused.append(event.id)
+        return None
+    if in_force is not None and newest:
+        log_rows.supersede(db, in_force.position)
+    return entry
+
+
+def _events(db: sqlite3.Connection, query: str, *about: str | int) -> list[Event]:
+    return [log_rows.read(row).event for row in db.execute(query, about)]
+
+
+def _distinct(db: sqlite3.Connection, first: str, following: str, *about: str) -> Iterator[tuple[str, ...]]:
+    """The distinct values an index holds, by one step into the index for each."""
+    row = db.execute(first, about).fetchone()
+    while row is not None:
+        yield row
+        row = db.execute(following, (*about, *row)).fetchone()
+
+
+def _newest(entry: Logged[Feedback]) -> tuple[datetime, int]:
+    return entry.event.recorded_at, entry.position

@@ -1,0 +1,71 @@
+"""The rules of the log, the same for every store: when an id is used again, and when a rating revises another.
+
+Time alone orders the ratings of one decision by one source, so that it does not matter which of two arrives first:
+the newest is in force. Two of the same microsecond are put one microsecond apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from tiercel.domain.alerts import Alert
+from tiercel.domain.decision import Decision
+from tiercel.domain.events import Event, Feedback, Rating, StandingChange
+
+RatingPlace = tuple[str, str, tuple[str, ...], str, str]
+"""What has one rating in force: (decision_id, source, segment, tier, model)."""
+
+_TICK = timedelta(microseconds=1)
+
+
+def rating_place(event: Feedback) -> RatingPlace | None:
+    """Where a rating is in force until a newer one revises it; None if it rates no decision and so stands alone."""
+    if not event.decision_id:
+        return None
+    return (event.decision_id, event.source, event.segment, event.tier, event.model)
+
+
+def revise(event: Feedback, in_force: Feedback | None) -> tuple[Feedback, bool]:
+    """The rating as it is logged, and whether it is in force now.
+
+    `in_force` is the newest rating logged before at the same `rating_place`. A rating older than that takes itself
+    back, so that the sums count neither or only the newest, in whatever order they arrive.
+    """
+    if in_force is None:
+        return (event if event.replaces is None else replace(event, replaces=None)), True
+    at = event.recorded_at
+    if at < in_force.recorded_at:
+        return replace(event, replaces=Rating(event.quality, at)), False
+    if at == in_force.recorded_at:
+        at += _TICK
+    return replace(event, recorded_at=at, replaces=Rating(in_force.quality, in_force.recorded_at)), True
+
+
+def conflicts(event: Event, logged: Event) -> bool:
+    """Whether `event` has the id of `logged` but says something else. Only feedback carries ids of the caller's."""
+    if not (isinstance(event, Feedback) and isinstance(logged, Feedback)):
+        return False
+    return _said(event) != _said(logged)
+
+
+def _said(event: Feedback) -> tuple[object, ...]:
+    """What makes two ratings the same; when they were received does not."""
+    subject = (event.decision_id, event.source, event.segment, event.tier, event.model)
+    return (*subject, event.quality, dict(event.metadata))
+
+
+def event_time(event: Event) -> datetime:
+    """When an event happened."""
+    if isinstance(event, Decision):
+        return event.decided_at
+    if isinstance(event, StandingChange):
+        return event.changed_at
+    if isinstance(event, Alert):
+        return event.resolved_at or event.timestamp
+    return event.recorded_at
+
+
+def day_start(at: datetime) -> datetime:
+    """Midnight UTC of that day: the log is trimmed by whole days."""
+    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -72,7 +72,11 @@ def test_a_url_that_leads_nowhere_is_refused() -> None:
 
 def test_a_store_of_its_own_is_closed_and_a_shared_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[MemoryStore] = []
-    monkeypatch.setattr(MemoryStore, "close", closed.append)
+
+    def close(store: MemoryStore) -> None:
+        closed.append(store)
+
+    monkeypatch.setattr(MemoryStore, "close", close)
     store = bootstrap.open_store("memory://")
     with FeedbackLoop(store) as loop:
         loop.record_feedback("w", "s", "cheap", 0.8)

@@ -21,6 +21,7 @@ from tiercel.domain.errors import ConfigurationError, InvalidInput, TiercelError
 FAILURE, USAGE = 1, 2
 
 COMMANDS: Mapping[str, str] = {
+    "demo": "Route real prompts through a gateway that learns from late ratings, and compare with fixed choices.",
     "serve": "Serve the OpenAI-compatible gateway until Ctrl-C.",
     "config": "Check a configuration file, or show what it means.",
     "policies": "The policies a route can name.",

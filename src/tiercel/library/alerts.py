@@ -1,0 +1,30 @@
+"""`AlertManager`: what is wrong with the models, by fixed thresholds."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from tiercel.domain.alerts import AlertThresholds
+from tiercel.ports import Clock
+from tiercel.services.alerting import Alerting
+from tiercel.services.performance import Performance
+
+
+class AlertManager(Alerting):
+    """Checks what `tracker` saw against `thresholds`; `check()` as often as alerts are wanted, every few seconds.
+
+    `clock` times cooldowns and alerts, by default the tracker's. Fired and resolved alerts are logged in the tracker's
+    store; closing the tracker commits them. Raises `StoreError` if the history cannot be read.
+    """
+
+    def __init__(
+        self, tracker: Performance, thresholds: AlertThresholds | None = None, *, clock: Clock | None = None
+    ) -> None:
+        super().__init__(tracker.learner, thresholds, clock=clock)
+        self.tracker = tracker
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()

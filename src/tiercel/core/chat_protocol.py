@@ -74,6 +74,7 @@ class StreamReader:
 
     `feed` takes what arrived and returns what to pass on, in whole events. With `hide_usage` the final usage event,
     which the client did not ask for, is kept back. `tokens_seen` counts events with content: about one per token.
+    `overflowed` says that an event was too long to be held, and what comes after it cannot be read.
     """
 
     MAX_EVENT_BYTES = 4 * 1024 * 1024
@@ -84,6 +85,7 @@ class StreamReader:
         "fault",
         "finished",
         "first_token_seen",
+        "overflowed",
         "tokens_seen",
         "usage",
     )
@@ -97,6 +99,7 @@ class StreamReader:
         self.first_token_seen = False
         self.finished = False
         self.fault = ""
+        self.overflowed = False
 
     def feed(self, arrived: bytes) -> bytes:
         """The whole events now complete, without those that are kept back."""
@@ -129,14 +132,15 @@ class StreamReader:
     def _hold(self, rest: bytes) -> None:
         if len(rest) > self.MAX_EVENT_BYTES:
             self.fault = self.fault or "event_too_long"
+            self.overflowed = True
             rest = b""
         self._rest = rest
 
     def _passes(self, event: bytes) -> bool:
         """Note what an event says; whether it is to be passed on."""
-        if not event.startswith(b"data:"):
+        payload = _payload(event)
+        if not payload:
             return True
-        payload = event[5:].strip()
         if payload == DONE:
             self.finished = True
             return True
@@ -165,6 +169,13 @@ class StreamReader:
             self.usage = chunk.usage
             return bool(chunk.choices) or not self._hide_usage
         return True
+
+
+def _payload(event: bytes) -> bytes:
+    """The data of an event, b"" where it has none (a comment)."""
+    if event.startswith(b"data:") and b"\n" not in event:
+        return event[5:].strip()
+    return b"\n".join(line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:"))
 
 
 def _may_matter(payload: bytes) -> bool:

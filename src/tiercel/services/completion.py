@@ -100,8 +100,12 @@ class Completions:
         for model in self._candidates(decision, may_fall_back=not requested_model):
             fallback_from = attempts[0].model if attempts else ""
             call = _Call(self._router, decision, model, fallback_from, self._clock.monotonic_s())
+            provider = self._providers.get(model.provider)
+            if provider is None:
+                attempts.append(call.failed("no_provider"))
+                continue
             try:
-                response = await self._send(body, model)
+                response = await self._send(body, model, provider)
                 if response.status >= 400 and response.status not in _CALLERS_FAULT:
                     await _close(response)
                     attempts.append(call.failed(f"status_{response.status}", response.status))
@@ -129,8 +133,7 @@ class Completions:
             candidates += [fallback] if fallback else []
         return candidates
 
-    async def _send(self, body: dict[str, Any], model: ModelProfile) -> ProviderResponse:
-        provider = self._providers[model.provider]
+    async def _send(self, body: dict[str, Any], model: ModelProfile, provider: Provider) -> ProviderResponse:
         sent = {**body, "model": model.upstream}
         if body.get("stream"):
             options = body.get("stream_options")
@@ -189,6 +192,8 @@ class _Call:
             async with aclosing(response.body) as arriving:
                 async for arrived in arriving:
                     passed = reader.feed(arrived)
+                    if reader.overflowed:
+                        raise ProviderProtocolError("an event of the stream is too long")
                     if first_token_ms is None and reader.first_token_seen:
                         first_token_ms = (clock.monotonic_s() - self._sent_at_s) * 1000
                     if passed:
@@ -197,8 +202,10 @@ class _Call:
             error = "" if reader.whole else reader.fault or "stream_truncated"
             if rest:
                 yield rest
+            if error == "stream_truncated":
+                raise ProviderProtocolError("the stream ended before its end")
         except ProviderError as broken:
-            error = _word(broken)
+            error = reader.fault or (_word(broken) if error == "client_left" else error)
             raise
         finally:
             self._record_stream(reader, first_token_ms, error)

@@ -32,7 +32,8 @@ from tiercel.ports import DecisionRecord
 from tiercel.services.intake import outcome_problems
 from tiercel.services.learner import Learner
 from tiercel.services.pending import Pending
-from tiercel.services.router import REQUESTED, new_decision_id
+from tiercel.services.ids import new_decision_id
+from tiercel.services.router import REQUESTED
 
 TOP_MODELS = 10
 RECENT_DECISIONS = 100
@@ -66,7 +67,7 @@ class Performance:
 
     def overall_metrics(self, *, time_range: str | None = None) -> CallMetrics:
         """Everything measured of all calls."""
-        return CallMetrics(**_figures(self._sums(OVERALL, time_range)))
+        return call_metrics(self._sums(OVERALL, time_range))
 
     def model_metrics(self, model_id: str, *, time_range: str | None = None) -> ModelMetrics:
         """Everything measured of a model's calls."""
@@ -183,6 +184,11 @@ def _success(sums: Sums) -> SuccessMetrics:
         failed_requests=sums.failures,
         success_rate=sums.success_rate,
     )
+
+
+def call_metrics(sums: Sums) -> CallMetrics:
+    """The figures of the calls in `sums`."""
+    return CallMetrics(**_figures(sums))
 
 
 def _figures(sums: Sums) -> dict[str, Any]:

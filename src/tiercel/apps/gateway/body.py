@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+import math
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
 from typing import Any, NoReturn
 
 from tiercel.apps.gateway.errors import HttpError
@@ -16,6 +17,7 @@ Scope = MutableMapping[str, Any]
 
 RECEIPT_S = 30.0
 MAX_LEVELS = 100
+MAX_HEADER_BYTES = 64 * 1024
 
 
 def header(scope: Scope, name: bytes) -> str:
@@ -24,6 +26,17 @@ def header(scope: Scope, name: bytes) -> str:
         if key == name:
             return str(value.decode("latin-1"))
     return ""
+
+
+def check_method(scope: Scope, allowed: Sequence[str]) -> None:
+    """Refuse another method than those with 405, and headers too large to be read with 431."""
+    if scope["method"] not in allowed:
+        listed = ", ".join(allowed)
+        message = f"{scope['method']} is not allowed here; allowed: {listed}"
+        raise HttpError(405, message, "method_not_allowed", headers={"allow": listed})
+    if sum(len(key) + len(value) for key, value in scope["headers"]) > MAX_HEADER_BYTES:
+        message = f"the headers are longer than {MAX_HEADER_BYTES} bytes"
+        raise HttpError(431, message, "headers_too_long", headers={"connection": "close"})
 
 
 def check_head(scope: Scope, max_bytes: int) -> None:
@@ -39,7 +52,8 @@ def check_head(scope: Scope, max_bytes: int) -> None:
             415, f"content-encoding {encoding!r} is not supported; send the body as it is", "content_encoding"
         )
     announced = header(scope, b"content-length")
-    if announced.isdigit() and int(announced) > max_bytes:
+    # compared by its digits first: a number of thousands of them would not even convert
+    if announced.isdecimal() and (len(announced) > 18 or int(announced) > max_bytes):
         raise too_long(max_bytes)
 
 
@@ -82,7 +96,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(decoded) != len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise HttpError(400, f"the key {twice!r} stands twice in one object", "invalid_json")
+        raise HttpError(400, f"the key {twice[:80]!r} stands twice in one object", "invalid_json")
     return decoded
 
 
@@ -90,11 +104,18 @@ def _no_constant(name: str) -> NoReturn:
     raise HttpError(400, f"{name} is not JSON", "invalid_json")
 
 
-_decode = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant).decode
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise HttpError(400, f"the number {digits[:80]} is too large", "invalid_json")
+    return number
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite).decode
 
 
 def parse_json(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything
-    """Decode strictly: valid UTF-8, no duplicate keys, no NaN, at most 100 levels, no lone surrogates. Else 400."""
+    """Decode strictly: UTF-8, no duplicate keys, finite numbers, at most 100 levels, no lone surrogates; else 400."""
     try:
         text = body.decode()
         value = _decode(text)
@@ -102,6 +123,9 @@ def parse_json(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything
         raise HttpError(400, f"the body is not UTF-8 (byte {error.start})", "invalid_json") from error
     except json.JSONDecodeError as error:
         raise HttpError(400, f"the body is not JSON: {error}", "invalid_json") from error
+    except ValueError as error:
+        # the interpreter converts no whole number of more than some thousand digits
+        raise HttpError(400, "a number in the body is too large", "invalid_json") from error
     except RecursionError as error:
         raise HttpError(400, f"the body is nested more than {MAX_LEVELS} levels", "invalid_json") from error
     # cheap bounds first: a body without that many brackets cannot be that deep, one without \ud has no surrogate
@@ -113,18 +137,18 @@ def parse_json(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything
 
 
 def _check_levels(value: object) -> None:
-    level: list[object] = [value]
-    for _ in range(MAX_LEVELS + 1):
-        level = [inner for outer in level for inner in _inside(outer)]
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(MAX_LEVELS):
+        level = [inner for outer in level for inner in _containers(outer)]
         if not level:
             return
     raise HttpError(400, f"the body is nested more than {MAX_LEVELS} levels", "invalid_json")
 
 
-def _inside(value: object) -> Iterable[object]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
+def _containers(value: dict[str, Any] | list[Any]) -> Iterator[dict[str, Any] | list[Any]]:
+    for inner in value.values() if isinstance(value, dict) else value:
+        if isinstance(inner, dict | list):
+            yield inner
 
 
 def _check_surrogates(value: object) -> None:

@@ -9,24 +9,32 @@ anew, so an upstream sees exactly what was checked.
 from __future__ import annotations
 
 import asyncio
-import secrets
-from contextlib import suppress
 from typing import Any
-from urllib.parse import quote
 
-from tiercel.apps.gateway.body import ClientGoneError, Receive, Scope, Send, check_head, header, parse_json, read_body
-from tiercel.apps.gateway.context import FIELDS, read_context
+from tiercel.apps.gateway.answers import header_value, request_id_of, send_error
+from tiercel.apps.gateway.body import (
+    ClientGoneError,
+    Receive,
+    Scope,
+    Send,
+    check_head,
+    check_method,
+    parse_json,
+    read_body,
+)
+from tiercel.apps.gateway.context import FIELDS, read_context, text_length
 from tiercel.apps.gateway.errors import HttpError, invalid
 from tiercel.apps.gateway.errors import answer as error_answer
 from tiercel.apps.gateway.state import GatewayState
-from tiercel.domain.errors import Problem, ProviderError, UnknownModel
+from tiercel.domain.errors import NoEligibleModel, Problem, ProviderError, UnknownModel
+from tiercel.domain.names import name_problem
 from tiercel.domain.request import RequestContext
 from tiercel.services.completion import Answer
 from tiercel.services.intake import metadata_problems
 from tiercel.services.routes import Plan
 
 AUTO = "auto"
-_AUTO_ROUTE = "auto:"
+AUTO_ROUTE = "auto:"
 
 
 async def chat(scope: Scope, receive: Receive, send: Send, state: GatewayState) -> None:
@@ -34,31 +42,28 @@ async def chat(scope: Scope, receive: Receive, send: Send, state: GatewayState) 
     request_id = request_id_of(scope)
     try:
         limit = state.settings.server.max_body_bytes
+        check_method(scope, ("POST",))
         check_head(scope, limit)
         raw = await read_body(receive, limit)
         body = parse_json(raw)
         check_chat(body)
         metadata = body.get("metadata") or {}
-        request = read_context(scope, metadata, len(raw))
-        if metadata and not state.settings.server.forward_metadata:
-            del body["metadata"]
-        elif metadata:
-            body["metadata"] = {key: value for key, value in metadata.items() if key not in FIELDS}
+        request = read_context(scope, metadata, text_length(body["messages"]))
+        if state.settings.server.forward_metadata:
+            body |= (
+                {"metadata": {key: value for key, value in metadata.items() if key not in FIELDS}} if metadata else {}
+            )
+        else:
+            body.pop("metadata", None)
         opened = await _open(body, request, request_id, state)
     except ClientGoneError:
         return
     except Exception as error:  # noqa: BLE001 - the edge of the process: whatever happened, the client gets an answer
+        if isinstance(error, NoEligibleModel):
+            state.alerting.note_no_models(error.reasons)
         await send_error(error, request_id, send)
         return
     await _relay(opened, request_id, receive, send)
-
-
-def request_id_of(scope: Scope) -> str:
-    """The client's own x-request-id where it is printable ASCII of at most 128 characters, else a new one."""
-    given = header(scope, b"x-request-id")
-    if given and len(given) <= 128 and given.isascii() and given.isprintable():
-        return given
-    return f"req_{secrets.token_hex(12)}"
 
 
 def check_chat(body: object) -> None:
@@ -67,8 +72,10 @@ def check_chat(body: object) -> None:
         raise invalid([Problem("", "the body must be a JSON object", type(body).__name__, "type")])
     problems: list[Problem] = []
     model, messages, metadata = body.get("model"), body.get("messages"), body.get("metadata")
-    if not isinstance(model, str) or not model:
+    if not isinstance(model, str):
         problems.append(_wrong("model", "must be a string: a catalogue id or 'auto'", model))
+    elif wrong_name := name_problem("model", model):
+        problems.append(wrong_name)
     if not isinstance(messages, list) or not messages:
         problems.append(_wrong("messages", "must be a list with at least one message", messages))
     else:
@@ -94,7 +101,7 @@ async def _open(body: dict[str, Any], request: RequestContext, request_id: str, 
     name: str = body["model"]
     router = state.router.core
     requested, plan = name, None
-    if name == AUTO or name.startswith(_AUTO_ROUTE):
+    if name == AUTO or name.startswith(AUTO_ROUTE):
         requested, plan = "", _plan(name, state)
     elif router.catalogue.get(name) is None:
         raise UnknownModel(name)
@@ -106,7 +113,7 @@ def _plan(name: str, state: GatewayState) -> Plan | None:
     """The plan of "auto:<route>", by the route's name, else by a "workflow/stage" it would match; None for "auto"."""
     if name == AUTO:
         return None
-    route = name.removeprefix(_AUTO_ROUTE)
+    route = name.removeprefix(AUTO_ROUTE)
     table = state.router.core.table
     named = table.named(route)
     if named is not None:
@@ -118,12 +125,16 @@ def _plan(name: str, state: GatewayState) -> Plan | None:
 
 
 async def _relay(opened: Answer, request_id: str, receive: Receive, send: Send) -> None:
+    head = _head(opened, request_id)
     try:
-        await send({"type": "http.response.start", "status": opened.status, "headers": _head(opened, request_id)})
         if opened.streaming:
+            await send({"type": "http.response.start", "status": opened.status, "headers": head})
             await _relay_stream(opened, request_id, receive, send)
         else:
-            await send({"type": "http.response.body", "body": await anext(opened.body)})
+            whole = await anext(opened.body)
+            head.append((b"content-length", str(len(whole)).encode()))
+            await send({"type": "http.response.start", "status": opened.status, "headers": head})
+            await send({"type": "http.response.body", "body": whole})
     finally:
         await opened.body.aclose()
 
@@ -134,13 +145,13 @@ async def _relay_stream(opened: Answer, request_id: str, receive: Receive, send:
     relaying = asyncio.ensure_future(_pass_on(opened, request_id, send))
     try:
         await asyncio.wait((gone, relaying), return_when=asyncio.FIRST_COMPLETED)
-        if not relaying.done():
-            relaying.cancel()
-        with suppress(asyncio.CancelledError):
-            await relaying
     finally:
         gone.cancel()
         relaying.cancel()
+        # what is being read cannot be closed: first the reading has to end
+        await asyncio.wait((relaying,))
+    if not relaying.cancelled():
+        relaying.result()
 
 
 async def _pass_on(opened: Answer, request_id: str, send: Send) -> None:
@@ -165,26 +176,12 @@ def _head(opened: Answer, request_id: str) -> list[tuple[bytes, bytes]]:
     head += [
         (b"x-request-id", request_id.encode()),
         (b"x-tiercel-decision-id", decision.id.encode()),
-        (b"x-tiercel-model", _ascii(opened.model.model_id)),
-        (b"x-tiercel-tier", _ascii(opened.model.tier)),
-        (b"x-tiercel-policy", _ascii(decision.policy)),
+        (b"x-tiercel-model", header_value(opened.model.model_id)),
+        (b"x-tiercel-tier", header_value(opened.model.tier)),
+        (b"x-tiercel-policy", header_value(decision.policy)),
     ]
     if opened.attempts:
-        head.append((b"x-tiercel-fallback-from", _ascii(opened.attempts[0].model)))
+        head.append((b"x-tiercel-fallback-from", header_value(opened.attempts[0].model)))
     if decision.degraded:
         head.append((b"x-tiercel-degraded", b"true"))
     return head
-
-
-def _ascii(name: str) -> bytes:
-    """A name as a header may carry it: percent-encoded where it is not plain ASCII."""
-    return name.encode() if name.isascii() and name.isprintable() else quote(name).encode()
-
-
-async def send_error(error: Exception, request_id: str, send: Send) -> None:
-    """Answer with an error."""
-    answered = error_answer(error, request_id)
-    head = [(name.encode(), value.encode()) for name, value in answered.headers.items()]
-    head.append((b"x-request-id", _ascii(request_id)))
-    await send({"type": "http.response.start", "status": answered.status, "headers": head})
-    await send({"type": "http.response.body", "body": answered.body})

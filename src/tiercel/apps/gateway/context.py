@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -22,42 +22,55 @@ _HEADERS = {
 FIELDS = ("workflow", "stage", "agent_id", "session_id", "requires", "task")
 """What tiercel reads of the metadata; `task` is a task type that stands for the capabilities it requires."""
 
-_BYTES_PER_TOKEN = 4
+CHARACTERS_PER_TOKEN = 4
 """A rough estimate, used only to exclude models whose context is clearly too short."""
 
 
-def read_context(scope: Scope, metadata: Mapping[str, Any], body_bytes: int) -> RequestContext:
-    """The context of a chat request; headers win over metadata. Raises 422 with every problem."""
-    found: dict[str, str] = {}
-    problems: list[Problem] = []
-    for name in FIELDS:
-        value = metadata.get(name)
-        if value is None:
-            continue
-        if isinstance(value, list) and name == "requires":
-            value = ",".join(map(str, value))
-        problem = name_problem(f"metadata.{name}", value)
-        if problem:
-            problems.append(problem)
-        else:
-            found[name] = value
+def text_length(messages: Sequence[Mapping[str, Any]]) -> int:
+    """The characters of text in `messages`: images and audio, as long as they are, are few tokens."""
+    length = 0
+    for message in messages:
+        content = message.get("content")
+        if isinstance(content, str):
+            length += len(content)
+        elif isinstance(content, list):
+            texts = (part.get("text") for part in content if isinstance(part, dict))
+            length += sum(len(text) for text in texts if isinstance(text, str))
+    return length
+
+
+def read_context(scope: Scope, metadata: Mapping[str, Any], characters: int) -> RequestContext:
+    """The context of a chat request of so many characters of text; headers win over metadata.
+
+    Raises 422 with every problem.
+    """
+    given = {name: (f"metadata.{name}", metadata[name]) for name in FIELDS if metadata.get(name) is not None}
     for key, raw in scope["headers"]:
         if key.startswith(b"x-tiercel-") and key in _HEADERS:
-            name = _HEADERS[key]
-            value = unquote(raw.decode("utf-8", "replace"))
-            problem = name_problem(key.decode(), value)
-            if problem:
-                problems.append(problem)
-            else:
-                found[name] = value
+            given[_HEADERS[key]] = (key.decode(), unquote(raw.decode("utf-8", "replace")))
+    path, listed = given.pop("requires", ("", ()))
+    requires, problems = read_names(path, listed)
+    problems += [problem for path, value in given.values() if (problem := name_problem(path, value))]
     if problems:
         raise invalid(problems)
-    requires = tuple(part.strip() for part in found.get("requires", "").split(",") if part.strip())
+    found: dict[str, str] = {name: value for name, (_, value) in given.items()}
     return RequestContext(
         workflow=found.get("workflow", ""),
         stage=found.get("stage", ""),
         agent_id=found.get("agent_id", ""),
         session_id=found.get("session_id", ""),
         requires=requires or TASK_CAPABILITIES.get(found.get("task", ""), ()),
-        prompt_tokens=body_bytes // _BYTES_PER_TOKEN,
+        prompt_tokens=characters // CHARACTERS_PER_TOKEN,
     )
+
+
+def read_names(path: str, listed: object) -> tuple[tuple[str, ...], list[Problem]]:
+    """The names of a list, or of a text like "coding,reasoning", and what is wrong with them."""
+    if isinstance(listed, str):
+        names: Sequence[object] = [part.strip() for part in listed.split(",") if part.strip()]
+    elif isinstance(listed, list | tuple):
+        names = listed
+    else:
+        return (), [Problem(path, "must be names with commas between them, or a list", repr(listed)[:80], "type")]
+    problems = [problem for i, name in enumerate(names) if (problem := name_problem(f"{path}[{i}]", name))]
+    return tuple(str(name) for name in names), problems

@@ -10,6 +10,7 @@ from typing import Any
 
 from tiercel.domain.errors import (
     BufferFull,
+    ConfigurationError,
     Conflict,
     InvalidInput,
     MissingDependency,
@@ -31,6 +32,11 @@ _TYPES = {
     409: "conflict_error",
     429: "rate_limit_error",
 }
+
+
+_TOLD = 10
+_DETAILED = 100
+"""How many problems the message names, and how many the details hold."""
 
 
 class HttpError(Exception):
@@ -59,7 +65,6 @@ _MEANINGS: tuple[tuple[type[TiercelError], int, str, str], ...] = (
     (UnknownModel, 404, "model_not_found", ""),
     (NotFound, 404, "not_found", ""),
     (Conflict, 409, "conflict", ""),
-    (NoEligibleModel, 503, "no_eligible_model", "1"),
     (BufferFull, 507, "buffer_full", "5"),
     (StoreError, 503, "store_unavailable", "1"),
     (MissingDependency, 501, "missing_dependency", ""),
@@ -95,22 +100,36 @@ def answer(error: Exception, request_id: str) -> ErrorAnswer:
 
 def as_http(error: Exception) -> HttpError | None:
     """The HTTP meaning of an error, or None where it has none."""
-    if isinstance(error, HttpError):
-        return error
-    if isinstance(error, InvalidInput):
-        return invalid(error.problems)
-    if isinstance(error, AllModelsFailed):
-        status, code = (504, "upstream_timeout") if error.timed_out else (502, "upstream_failed")
-        return HttpError(status, str(error), code, headers={"x-tiercel-decision-id": error.decision.id})
+    match error:
+        case HttpError():
+            http: HttpError | None = error
+        case ConfigurationError():
+            http = HttpError(503, f"the gateway is not configured for this: {error}", "misconfigured")
+        case InvalidInput():
+            http = invalid(error.problems)
+        case NoEligibleModel():
+            reasons = [Problem(model_id, reason) for model_id, reason in error.reasons.items()]
+            http = HttpError(503, str(error), "no_eligible_model", headers={"retry-after": "1"}, details=reasons)
+        case AllModelsFailed():
+            status, code = (504, "upstream_timeout") if error.timed_out else (502, "upstream_failed")
+            http = HttpError(status, str(error), code, headers={"x-tiercel-decision-id": error.decision.id})
+        case _:
+            http = _by_kind(error)
+    return http
+
+
+def _by_kind(error: Exception) -> HttpError | None:
     for kind, status, code, retry_after_s in _MEANINGS:
         if isinstance(error, kind):
-            headers = {"retry-after": retry_after_s} if retry_after_s else {}
-            return HttpError(status, str(error), code, headers=headers)
+            return HttpError(status, str(error), code, headers={"retry-after": retry_after_s} if retry_after_s else {})
     return None
 
 
 def invalid(problems: Sequence[Problem]) -> HttpError:
-    """422 with every problem, or 413 where a limit on size is exceeded."""
+    """422 with every problem (of very many the first), or 413 where a limit on size is exceeded."""
     status = 413 if any(problem.kind == "limit" for problem in problems) else 422
-    message = "; ".join(str(problem) for problem in problems)
-    return HttpError(status, message, "invalid_request", param=problems[0].path if problems else None, details=problems)
+    named = problems[:_TOLD]
+    more = f"; and {len(problems) - len(named)} more" if len(problems) > len(named) else ""
+    message = str(InvalidInput(named)) + more
+    param = problems[0].path or None if problems else None
+    return HttpError(status, message, "invalid_request", param=param, details=problems[:_DETAILED])

@@ -2,15 +2,80 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+import logging
+from dataclasses import asdict
+from typing import Any
 
+from tiercel.apps.gateway.event_stream import EventStreams
 from tiercel.config.settings import Settings
+from tiercel.core.adaptive import AdaptiveConfig
+from tiercel.core.statistics.fold import fold
+from tiercel.domain.alerts import AlertThresholds
 from tiercel.library.router import AsyncRouter
+from tiercel.services.alerting import Alerting
+from tiercel.services.assignments import Assignments
+from tiercel.services.feedback_loop import FeedbackService
+from tiercel.services.ids import new_feedback_id
+from tiercel.services.performance import Performance
+
+log = logging.getLogger("tiercel.gateway")
+
+ALERT_CHECK_S = 5.0
 
 
-@dataclass(frozen=True, slots=True)
 class GatewayState:
-    """The router (with its learner, intake and completions) and the settings it was made from."""
+    """The router (with its learner, intake and completions), its settings, and everything that reads what it learns.
 
-    router: AsyncRouter
-    settings: Settings
+    Raises `InvalidInput` for settings that cannot be, `StoreError` if the store cannot be read.
+    """
+
+    def __init__(self, router: AsyncRouter, settings: Settings) -> None:
+        learner = router.learner
+        self.router = router
+        self.settings = settings
+        self.performance = Performance(learner)
+        thresholds: dict[str, Any] = dict(settings.alerts)
+        self.alerting = Alerting(learner, AlertThresholds(**thresholds))
+        self.quality = FeedbackService(
+            router.store,
+            fold=fold,
+            clock=learner.clock,
+            new_id=new_feedback_id,
+            tiers=settings.tiers,
+            FEEDBACK_TTL=settings.store.retention_s,
+            MIN_SAMPLES=settings.feedback.min_samples,
+            QUALITY_THRESHOLD=settings.feedback.quality_threshold,
+        )
+        self.assignments = Assignments(
+            learner,
+            agents=settings.agents,
+            models=settings.models,
+            tracker=self.performance,
+            config=AdaptiveConfig(**asdict(settings.adaptive)),
+        )
+        self.streams = EventStreams(learner)
+        self.started_at = learner.clock.now()
+        self._watching: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Follow other processes, and look for alerts every few seconds. Call it where an event loop runs."""
+        self.router.learner.start()
+        self._watching = asyncio.create_task(self._watch())
+
+    async def close(self) -> None:
+        """End the streams, commit what is buffered and close the store; idempotent."""
+        if self._watching is not None:
+            self._watching.cancel()
+        self.streams.close()
+        self.alerting.close()
+        await self.router.close()
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(ALERT_CHECK_S)
+            try:
+                await asyncio.to_thread(self.alerting.check)
+            except Exception:
+                # a fault of ours in one check must not end all that follow
+                log.exception("looking for alerts failed by a fault of tiercel")

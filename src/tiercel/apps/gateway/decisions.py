@@ -1,0 +1,125 @@
+"""Deciding without calling, and what became of decisions: /v1/decisions."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tiercel.apps.gateway import records
+from tiercel.apps.gateway.answers import json_answer, request_id_of
+from tiercel.apps.gateway.context import CHARACTERS_PER_TOKEN
+from tiercel.apps.gateway.errors import HttpError
+from tiercel.apps.gateway.feedback import Tokens
+from tiercel.apps.gateway.state import GatewayState
+from tiercel.apps.gateway.validation import Body, Limit, Name, Names, Query, read_json, read_query, validated
+from tiercel.domain.decision import Candidate
+from tiercel.domain.errors import NoEligibleModel, StoreError, UnknownModel
+from tiercel.domain.request import DEFAULT_NAME, TASK_CAPABILITIES, RequestContext
+from tiercel.ports import DecisionRecord
+from tiercel.services.routes import Plan
+
+_FLUSH_S = 1.0
+"""How long a reader waits for what was decided just before to be in the log."""
+
+
+class DecisionBody(Body):
+    """What a decision may depend on. `models` narrows the choice to some of the route's models."""
+
+    workflow: Name = ""
+    stage: Name = ""
+    agent_id: Name = ""
+    session_id: Name = ""
+    task: Name = ""
+    requires: Names = Field(default_factory=list)
+    prefers: Names = Field(default_factory=list)
+    require_all: bool = False
+    prompt: str = ""
+    prompt_tokens: Tokens = 0
+    models: Names = Field(default_factory=list)
+
+
+class RecentQuery(Query):
+    """How many of the newest."""
+
+    limit: Limit = 50
+
+
+async def post_decision(request: Request, state: GatewayState) -> Response:
+    """Choose a model for a caller who calls it himself."""
+    body = validated(DecisionBody, await read_json(request, state))
+    context = RequestContext(
+        workflow=body.workflow,
+        stage=body.stage,
+        agent_id=body.agent_id,
+        session_id=body.session_id,
+        requires=tuple(body.requires) or TASK_CAPABILITIES.get(body.task, ()),
+        prefers=tuple(body.prefers),
+        require_all=body.require_all,
+        prompt_tokens=body.prompt_tokens or len(body.prompt) // CHARACTERS_PER_TOKEN,
+        prompt=body.prompt,
+    )
+    plan = _narrowed(context, body.models, state) if body.models else None
+    try:
+        decision = state.router.core.decide(context, request_id=request_id_of(request.scope), plan=plan)
+    except NoEligibleModel as error:
+        state.alerting.note_no_models(error.reasons)
+        raise
+    return json_answer(records.decision(decision))
+
+
+async def get_decisions(request: Request, state: GatewayState) -> Response:
+    """The newest decisions, newest first."""
+    query = read_query(request, RecentQuery)
+    recent = await asyncio.to_thread(_recent, state, query.limit)
+    return json_answer(recent)
+
+
+async def get_decision(request: Request, state: GatewayState) -> Response:
+    """A decision with its candidates, outcomes and the feedback so far."""
+    read_query(request, Query)
+    record = await asyncio.to_thread(_record, state, request.path_params["decision_id"])
+    return json_answer(
+        {
+            **records.decision(record.decision),
+            "outcomes": [records.outcome(outcome) for outcome in record.outcomes],
+            "feedback": [records.whole_feedback(feedback) for feedback in record.feedback],
+        }
+    )
+
+
+def _narrowed(context: RequestContext, models: list[str], state: GatewayState) -> Plan:
+    """The plan of the request's stage with no other models than these. Raises 404 for one that does not exist."""
+    table = state.router.core.table
+    for i, model_id in enumerate(models):
+        if table.catalogue.get(model_id) is None:
+            raise HttpError(404, str(UnknownModel(model_id)), "model_not_found", param=f"models[{i}]")
+    plan = table.plan(context.workflow or DEFAULT_NAME, context.stage or DEFAULT_NAME)
+    refused = tuple(
+        Candidate(model.model_id, model.tier, 0.0, excluded="not among the models asked for")
+        for model in plan.models
+        if model.model_id not in models
+    )
+    left = tuple(model for model in plan.models if model.model_id in models)
+    return replace(plan, models=left, excluded=(*refused, *plan.excluded))
+
+
+def _recent(state: GatewayState, limit: int) -> dict[str, object]:
+    _settle(state)
+    return records.listed([records.decision(decision) for decision in state.router.store.recent_decisions(limit)])
+
+
+def _record(state: GatewayState, decision_id: str) -> DecisionRecord:
+    _settle(state)
+    decision, _, _ = state.router.core.find(decision_id)
+    return state.router.store.decision(decision_id) or DecisionRecord(decision, (), ())
+
+
+def _settle(state: GatewayState) -> None:
+    # with the store away the log is shown as far as it can be read
+    with suppress(StoreError):
+        state.router.learner.flush(_FLUSH_S)

@@ -1,0 +1,117 @@
+"""Every endpoint but the hot path: which path and method is answered by what."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.requests import Request
+from starlette.routing import Route, Router
+
+from tiercel.apps.gateway import decisions, feedback, insight, model_router, operations, page
+from tiercel.apps.gateway.answers import request_id_of, send_error
+from tiercel.apps.gateway.body import ClientGoneError, Message, Receive, Scope, Send, check_method
+from tiercel.apps.gateway.errors import HttpError
+from tiercel.apps.gateway.state import GatewayState
+
+Answer = Callable[[Scope, Receive, Send], Awaitable[None]]
+Endpoint = Callable[[Request, GatewayState], Awaitable[Answer]]
+
+_MODEL_ROUTER = "/api/v1/model-router"
+
+RESOURCES: Mapping[str, Mapping[str, Endpoint]] = {
+    "/": {"GET": page.get_page},
+    "/page/{name}": {"GET": page.get_part},
+    "/health": {"GET": operations.get_health},
+    "/ready": {"GET": operations.get_ready},
+    "/metrics": {"GET": operations.get_metrics},
+    "/v1/models": {"GET": operations.get_models},
+    "/v1/models/{model_id:path}": {"GET": operations.get_model},
+    "/v1/decisions": {"GET": decisions.get_decisions, "POST": decisions.post_decision},
+    "/v1/decisions/{decision_id}": {"GET": decisions.get_decision},
+    "/v1/outcomes": {"POST": feedback.post_outcome},
+    "/v1/feedback": {"POST": feedback.post_feedback},
+    "/v1/recommendations": {"GET": insight.get_recommendations},
+    "/v1/stats": {"GET": insight.get_stats},
+    "/v1/underperforming": {"GET": insight.get_underperforming},
+    "/v1/events": {"GET": insight.get_events},
+    "/v1/alerts": {"GET": insight.get_alerts},
+    "/v1/agents": {"GET": insight.get_agents},
+    "/v1/approvals": {"GET": insight.get_approvals},
+    f"{_MODEL_ROUTER}/auto-assign-all": {"POST": model_router.post_auto_assign},
+    f"{_MODEL_ROUTER}/auto-assign": {"POST": model_router.post_auto_assign},
+    f"{_MODEL_ROUTER}/assignments": {"GET": model_router.get_assignments},
+    f"{_MODEL_ROUTER}/assignments/{{assignment_id}}": {
+        "PUT": model_router.put_assignment,
+        "DELETE": model_router.delete_assignment,
+    },
+    f"{_MODEL_ROUTER}/stats": {"GET": model_router.get_stats},
+    f"{_MODEL_ROUTER}/metrics": {"GET": model_router.get_metrics},
+    f"{_MODEL_ROUTER}/performance": {"GET": model_router.get_performance},
+    f"{_MODEL_ROUTER}/alerts": {"GET": model_router.get_alerts},
+    f"{_MODEL_ROUTER}/alerts/active": {"GET": model_router.get_active_alerts},
+    f"{_MODEL_ROUTER}/alerts/history": {"GET": model_router.get_alert_history},
+    f"{_MODEL_ROUTER}/route": {"POST": decisions.post_decision},
+    f"{_MODEL_ROUTER}/models": {"GET": model_router.get_models},
+}
+
+
+class Endpoints:
+    """An ASGI application: every answer carries the request's id, every error the shape OpenAI clients read."""
+
+    def __init__(self, state: GatewayState) -> None:
+        routes = [Route(path, _Resource(state, endpoints)) for path, endpoints in RESOURCES.items()]
+        self._router = Router(routes, redirect_slashes=False, default=_not_found)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request_id = request_id_of(scope)
+        answering = _Answering(send, request_id, body=scope["method"] != "HEAD")
+        try:
+            await self._router(scope, receive, answering)
+        except ClientGoneError:
+            return
+        except Exception as error:  # the edge of the process: whatever happened, the client gets an answer
+            if answering.begun:
+                raise
+            await send_error(error, request_id, answering)
+
+
+class _Answering:
+    """Sends on, with the request's id; without a body where none is wanted."""
+
+    def __init__(self, send: Send, request_id: str, *, body: bool) -> None:
+        self._send = send
+        self._request_id = request_id.encode()
+        self._body = body
+        self.begun = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.begun = True
+            named = [pair for pair in message["headers"] if pair[0] != b"x-request-id"]
+            message["headers"] = [*named, (b"x-request-id", self._request_id)]
+        elif not self._body:
+            message["body"] = b""
+        await self._send(message)
+
+
+class _Resource:
+    """One path with all its methods, so that a refused one is told every one that is allowed."""
+
+    def __init__(self, state: GatewayState, endpoints: Mapping[str, Endpoint]) -> None:
+        self._state = state
+        self._endpoints = {**({"HEAD": endpoints["GET"]} if "GET" in endpoints else {}), **endpoints}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        check_method(scope, sorted(self._endpoints))
+        answer = await self._endpoints[scope["method"]](Request(scope, receive), self._state)
+        await answer(scope, receive, send)
+
+
+async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - as the router calls it
+    raise HttpError(404, f"there is nothing at {scope['path'][:200]!r}", "not_found")
+
+
+def build_endpoints(state: GatewayState) -> Endpoints:
+    """The application that answers whatever is not the hot path."""
+    return Endpoints(state)

@@ -1,0 +1,244 @@
+"""What is known: recommendations, figures, what underperforms, alerts, agents."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tiercel.apps.gateway import records
+from tiercel.apps.gateway.answers import json_answer
+from tiercel.apps.gateway.errors import HttpError, invalid
+from tiercel.apps.gateway.event_stream import MAX_STREAMS, EventStream
+from tiercel.apps.gateway.state import GatewayState
+from tiercel.apps.gateway.validation import Limit, Name, Query, check_one_of, read_query
+from tiercel.core.policies.tier_rules import TierRulesPolicy
+from tiercel.core.statistics.fold import OVERALL, Key, model_key, segment_model_key, segment_tier_key
+from tiercel.core.statistics.sums import Sums
+from tiercel.domain.alerts import Alert
+from tiercel.domain.errors import Problem
+from tiercel.domain.performance import TimeRange
+from tiercel.domain.request import Segment, stage_segment
+from tiercel.services.analytics import worst_stages
+from tiercel.services.assignments import AssignmentStatus
+from tiercel.services.performance import call_metrics
+
+NOTHING_TO_APPROVE = "nothing waits for approval: in this version no change needs one"
+
+
+def _time_range(value: str) -> str:
+    return check_one_of(value, tuple(TimeRange), "time range")
+
+
+def _kinds(value: str) -> str:
+    for kind in value.split(","):
+        check_one_of(kind, records.EVENT_KINDS, "kind of event")
+    return value
+
+
+TimeRangeName = Annotated[str, AfterValidator(_time_range)]
+
+
+class RecommendationQuery(Query):
+    """Which stages; without a stage all known ones of the workflow, without a workflow all."""
+
+    workflow: Name | None = None
+    stage: Name | None = None
+    current_tier: str | None = None
+    limit: Limit = 100
+
+
+class StatsQuery(Query):
+    """Over which time, and of which stage."""
+
+    time_range: TimeRangeName | None = None
+    workflow: Name | None = None
+    stage: Name | None = None
+
+
+class UnderperformingQuery(Query):
+    """Of which workflow, below which quality, how many."""
+
+    workflow: Name | None = None
+    quality_threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    limit: Limit = 100
+
+
+class EventsQuery(Query):
+    """Which kinds of events, with commas between them."""
+
+    kinds: Annotated[str, AfterValidator(_kinds)] = ",".join(records.EVENT_KINDS)
+
+
+class AlertsQuery(Query):
+    """Which alerts."""
+
+    status: Literal["active", "resolved"] | None = None
+    limit: Limit = 100
+
+
+async def get_recommendations(request: Request, state: GatewayState) -> Response:
+    """Whether stages should keep their tier or move one up or down, and what serves them now."""
+    query = read_query(request, RecommendationQuery)
+    if query.stage is not None and query.workflow is None:
+        raise invalid([Problem("workflow", "is required with stage", "", "missing")])
+    data = await asyncio.to_thread(_recommendations, state, query)
+    return json_answer(records.listed(data))
+
+
+def _recommendations(state: GatewayState, query: RecommendationQuery) -> list[dict[str, Any]]:
+    if query.workflow is not None and query.stage is not None:
+        stages = [(query.workflow, query.stage)]
+    else:
+        stages = [place for place in _rated_stages(state) if query.workflow in (None, place[0])][: query.limit]
+    return [
+        {
+            "workflow": workflow,
+            "stage": stage,
+            **records.recommendation(state.quality.recommend_tier(workflow, stage, query.current_tier)),
+            "serving": _serving(state, stage_segment(workflow, stage)),
+        }
+        for workflow, stage in stages
+    ]
+
+
+def _rated_stages(state: GatewayState) -> list[tuple[str, str]]:
+    """The workflows and stages that something is known of, in the order of their names."""
+    keys = state.router.learner.knowledge.keys(("stage",))
+    return sorted({(key[1], key[2]) for key in keys if len(key) == 5 and key[3] == "tier"})
+
+
+def _serving(state: GatewayState, segment: Segment) -> dict[str, Any]:
+    """The policy that decides for a stage and, where that is by tiers, the tier that serves and since when."""
+    policy = state.router.core.table.plan(segment[1], segment[2]).policy
+    standing = state.router.learner.knowledge.standing(policy.name, segment)
+    start = policy.settings.start_tier if isinstance(policy, TierRulesPolicy) else None
+    if standing is None:
+        return {"policy": policy.name, "tier": start, "since": None, "reason": None}
+    since = records.time(standing.changed_at)
+    return {"policy": policy.name, "tier": standing.current, "since": since, "reason": standing.reason}
+
+
+async def get_stats(request: Request, state: GatewayState) -> Response:
+    """What the models' calls did, overall and by model, and how the way into the store is doing."""
+    query = read_query(request, StatsQuery)
+    if (query.workflow is None) is not (query.stage is None):
+        missing = "workflow" if query.workflow is None else "stage"
+        raise invalid([Problem(missing, "is required: workflow and stage go together", "", "missing")])
+    segment = stage_segment(query.workflow, query.stage) if query.workflow and query.stage else None
+    return json_answer(await asyncio.to_thread(_stats, state, segment, query.time_range))
+
+
+def _stats(state: GatewayState, segment: Segment | None, time_range: str | None) -> dict[str, Any]:
+    learner = state.router.learner
+    since_s = None
+    if time_range is not None:
+        since_s = learner.clock.now().timestamp() - TimeRange.parse(time_range).window_s
+
+    def sums(key: Key) -> Sums:
+        return learner.knowledge.sums(key, since_s=since_s)
+
+    models = [
+        (model, sums(segment_model_key(segment, model.model_id) if segment else model_key(model.model_id)))
+        for model in state.router.core.catalogue
+    ]
+    if segment is None:
+        overall = sums(OVERALL)
+    else:
+        overall = Sums()
+        for _, part in models:
+            overall.merge(part)
+    status = learner.status()
+    answer = {
+        "time_range": time_range,
+        "overall": _figures(overall),
+        "models": [
+            {
+                "model_id": model.model_id,
+                "tier": model.tier,
+                "share": part.requests / overall.requests if overall.requests else None,
+                **_figures(part),
+            }
+            for model, part in models
+        ],
+        "store": {
+            "degraded": status.degraded,
+            "buffered": status.buffered,
+            "dropped": status.dropped,
+            "committed": status.committed,
+        },
+        "started_at": records.time(state.started_at),
+        "measured_at": records.time(learner.clock.now()),
+    }
+    if segment:
+        tiers = [(tier, sums(segment_tier_key(segment, tier))) for tier in state.settings.tiers]
+        rated = [{"tier": tier, "ratings": part.ratings, "avg_quality": part.mean_quality} for tier, part in tiers]
+        answer |= {**records.segment(segment), "tiers": rated, "serving": _serving(state, segment)}
+    return answer
+
+
+def _figures(sums: Sums) -> dict[str, Any]:
+    return {**call_metrics(sums).to_dict(), "avg_quality": sums.mean_quality, "ratings": sums.ratings}
+
+
+async def get_underperforming(request: Request, state: GatewayState) -> Response:
+    """The stages and tiers whose quality is below the threshold, the worst first."""
+    query = read_query(request, UnderperformingQuery)
+    data = await asyncio.to_thread(_underperforming, state, query)
+    return json_answer(records.listed(data))
+
+
+def _underperforming(state: GatewayState, query: UnderperformingQuery) -> list[dict[str, Any]]:
+    known = {workflow for workflow, _ in _rated_stages(state)}
+    workflows = sorted(known) if query.workflow is None else [query.workflow]
+    worst = worst_stages(state.quality, workflows, quality_threshold=query.quality_threshold, limit=query.limit)
+    return [{**records.quality(stats), "label": label} for label, stats in worst]
+
+
+async def get_events(request: Request, state: GatewayState) -> EventStream:
+    """What happens, as server-sent events: decisions, outcomes, feedback, tier changes, assignments, alerts."""
+    query = read_query(request, EventsQuery)
+    if len(state.streams) >= MAX_STREAMS:
+        raise HttpError(503, f"{MAX_STREAMS} streams are open already", "overloaded", headers={"retry-after": "5"})
+    return state.streams.new(frozenset(query.kinds.split(",")))
+
+
+async def get_alerts(request: Request, state: GatewayState) -> Response:
+    """What is wrong, and what was: the newest first."""
+    query = read_query(request, AlertsQuery)
+    found = await asyncio.to_thread(checked_alerts, state)
+    active = sum(1 for alert in found if alert.resolved_at is None)
+    if query.status is not None:
+        found = [alert for alert in found if (alert.resolved_at is None) is (query.status == "active")]
+    return json_answer(records.listed([alert.to_dict() for alert in found[: query.limit]], active=active))
+
+
+def checked_alerts(state: GatewayState) -> list[Alert]:
+    """Every alert known, newest first, after looking once more."""
+    state.alerting.check()
+    return state.alerting.history
+
+
+async def get_agents(request: Request, state: GatewayState) -> Response:
+    """The configured agents, the model each was assigned, and what the calls for it did."""
+    read_query(request, Query)
+    held = state.assignments.held(status=AssignmentStatus.ACTIVE)
+    assigned = {assignment.decision["agent_id"]: assignment.decision["model_id"] for assignment in held}
+    data = [
+        {
+            **records.agent(agent),
+            "assigned_model_id": assigned.get(agent.agent_id),
+            **state.performance.agent_metrics(agent.agent_id).to_dict(),
+        }
+        for agent in state.settings.agents
+    ]
+    return json_answer(records.listed(data))
+
+
+async def get_approvals(request: Request, state: GatewayState) -> Response:  # noqa: ARG001 - one signature for all
+    """What waits for a human's approval: nothing, and it says so."""
+    read_query(request, Query)
+    return json_answer(records.listed([], note=NOTHING_TO_APPROVE))

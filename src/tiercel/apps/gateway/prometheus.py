@@ -1,0 +1,168 @@
+"""The figures in Prometheus's text format, version 0.0.4; every metric is described in docs/metrics.md.
+
+Labels are the catalogue's models and tiers and nothing else, so the number of series does not grow with use. Figures of
+models come from the learned state: they outlive the process, and are the same in every process that shares its store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Literal
+
+from tiercel.apps.gateway.state import GatewayState
+from tiercel.core.statistics.fold import model_key
+from tiercel.core.statistics.sums import NANO, NANO_PER_MS, Sums
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+WINDOW_S = 3600.0
+"""What quantiles and means look back on."""
+QUANTILES = (0.5, 0.95, 0.99)
+
+Labels = Mapping[str, str]
+Sample = tuple[str, Labels, float]
+"""What follows the metric's name, its labels, its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSums:
+    """A model's labels, what is known of it over all time, and of the window."""
+
+    labels: Labels
+    ever: Sums
+    lately: Sums
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMetric:
+    """One figure of every model; no sample where it is None."""
+
+    name: str
+    kind: Literal["counter", "gauge"]
+    help: str
+    value: Callable[[ModelSums], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessMetric:
+    """One figure of this process."""
+
+    name: str
+    kind: Literal["counter", "gauge"]
+    help: str
+    value: Callable[[GatewayState], float]
+
+
+LATENCY = "tiercel_call_latency_seconds"
+INFO = "tiercel_build_info"
+MODEL_METRICS: Sequence[ModelMetric] = (
+    ModelMetric("tiercel_calls_total", "counter", "Model calls.", lambda m: m.ever.requests),
+    ModelMetric("tiercel_call_failures_total", "counter", "Model calls that failed.", lambda m: m.ever.failures),
+    ModelMetric(
+        "tiercel_prompt_tokens_total",
+        "counter",
+        "Prompt tokens of the calls that report them.",
+        lambda m: m.ever.prompt_tokens,
+    ),
+    ModelMetric(
+        "tiercel_completion_tokens_total",
+        "counter",
+        "Completion tokens of the calls that report them.",
+        lambda m: m.ever.completion_tokens,
+    ),
+    ModelMetric(
+        "tiercel_cost_usd_total",
+        "counter",
+        "Cost of the calls whose price is known, in USD.",
+        lambda m: m.ever.cost_nano / NANO,
+    ),
+    ModelMetric("tiercel_feedback_total", "counter", "Ratings in force.", lambda m: m.ever.ratings),
+    ModelMetric(
+        "tiercel_success_ratio",
+        "gauge",
+        "Share of the calls of the last hour that succeeded.",
+        lambda m: m.lately.success_rate,
+    ),
+    ModelMetric(
+        "tiercel_quality_mean",
+        "gauge",
+        "Mean quality of the ratings of the last hour.",
+        lambda m: m.lately.mean_quality,
+    ),
+)
+PROCESS_METRICS: Sequence[ProcessMetric] = (
+    ProcessMetric(
+        "tiercel_store_up", "gauge", "1 while the store answers.", lambda s: float(not s.router.learner.degraded)
+    ),
+    ProcessMetric(
+        "tiercel_buffered_events",
+        "gauge",
+        "Events that wait for the store.",
+        lambda s: s.router.learner.status().buffered,
+    ),
+    ProcessMetric(
+        "tiercel_committed_events_total",
+        "counter",
+        "Events this process has committed.",
+        lambda s: s.router.learner.status().committed,
+    ),
+    ProcessMetric(
+        "tiercel_dropped_events_total",
+        "counter",
+        "Events this process has lost: the buffer was full or the store refused them.",
+        lambda s: s.router.learner.status().dropped,
+    ),
+    ProcessMetric("tiercel_alerts_active", "gauge", "Alerts that are active.", lambda s: len(s.alerting.active)),
+    ProcessMetric("tiercel_event_streams", "gauge", "Clients that follow /v1/events.", lambda s: len(s.streams)),
+    ProcessMetric(
+        "tiercel_event_stream_dropped_total",
+        "counter",
+        "Events that clients of /v1/events were too slow for.",
+        lambda s: s.streams.dropped,
+    ),
+)
+
+
+def exposition(state: GatewayState) -> str:
+    """Everything, as Prometheus scrapes it."""
+    knowledge, now_s = state.router.learner.knowledge, state.router.learner.clock.now().timestamp()
+    models = [
+        ModelSums(
+            {"model": model.model_id, "tier": model.tier},
+            knowledge.sums(model_key(model.model_id)),
+            knowledge.sums(model_key(model.model_id), since_s=now_s - WINDOW_S),
+        )
+        for model in state.router.core.catalogue
+    ]
+    families = [_family(INFO, "gauge", "1, with the version.", [("", {"version": version("tiercel")}, 1.0)])]
+    for metric in MODEL_METRICS:
+        samples: list[Sample] = [("", m.labels, value) for m in models if (value := metric.value(m)) is not None]
+        families.append(_family(metric.name, metric.kind, metric.help, samples))
+    families.append(_family(LATENCY, "summary", _LATENCY_HELP, [sample for m in models for sample in _latency(m)]))
+    families += [_family(p.name, p.kind, p.help, [("", {}, p.value(state))]) for p in PROCESS_METRICS]
+    return "".join(families)
+
+
+_LATENCY_HELP = "Latency of successful calls; quantiles over the last hour, within 1 % of the value."
+
+
+def _latency(model: ModelSums) -> list[Sample]:
+    quantiles = ((q, model.lately.latency_quantile_ms(q)) for q in QUANTILES)
+    return [
+        *(("", {**model.labels, "quantile": f"{q:g}"}, ms / 1000) for q, ms in quantiles if ms is not None),
+        ("_sum", model.labels, model.ever.latency_ns / NANO_PER_MS / 1000),
+        ("_count", model.labels, model.ever.successes),
+    ]
+
+
+def _family(name: str, kind: str, text: str, samples: Sequence[Sample]) -> str:
+    lines = [f"# HELP {name} {text}\n# TYPE {name} {kind}\n"]
+    for suffix, labels, value in samples:
+        listed = ",".join(f'{label}="{_escaped(told)}"' for label, told in labels.items())
+        lines.append(f"{name}{suffix}{{{listed}}} {value!r}\n" if listed else f"{name}{suffix} {value!r}\n")
+    return "".join(lines)
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

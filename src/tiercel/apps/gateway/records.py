@@ -1,0 +1,213 @@
+"""Domain records as JSON values: names as in the library, times in ISO 8601."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from tiercel.domain.alerts import Alert
+from tiercel.domain.catalogue import Agent, ModelProfile
+from tiercel.domain.decision import Decision
+from tiercel.domain.events import Event, Feedback, Outcome, StandingChange
+from tiercel.domain.quality import QualityStats, TierRecommendation
+from tiercel.domain.request import Segment
+from tiercel.services.assignments import POLICY as ASSIGNMENT
+
+
+def listed(data: list[dict[str, Any]], **more: object) -> dict[str, Any]:
+    """A list as OpenAI's interface has it, with what else is to be said of it."""
+    return {"object": "list", "data": data, **more}
+
+
+def time(at: datetime | None) -> str | None:
+    """In ISO 8601."""
+    return at.isoformat() if at else None
+
+
+def segment(place: Segment) -> dict[str, Any]:
+    """The stage or the agent that has statistics of its own."""
+    if place[0] == "stage":
+        return {"workflow": place[1], "stage": place[2]}
+    return {"agent_id": place[1]}
+
+
+def decision(made: Decision) -> dict[str, Any]:
+    """A decision with every candidate's score or exclusion reason."""
+    proposal = made.proposal
+    return {
+        "object": "decision",
+        "id": made.id,
+        "decision_id": made.id,
+        "decided_at": time(made.decided_at),
+        "workflow": made.workflow,
+        "stage": made.stage,
+        "agent_id": made.agent_id,
+        "session_id": made.session_id,
+        "requires": list(made.requires),
+        "features": dict(made.features),
+        "model": made.model,
+        "tier": made.tier,
+        "propensity": made.propensity,
+        "policy": made.policy,
+        "policy_version": made.policy_version,
+        "greedy": made.greedy,
+        "explored": made.explored,
+        "degraded": made.degraded,
+        "reason": proposal.reason,
+        "details": dict(proposal.details),
+        "candidates": [
+            {
+                "model": c.model_id,
+                "tier": c.tier,
+                "probability": c.probability,
+                "score": c.score,
+                "excluded": c.excluded,
+            }
+            for c in proposal.candidates
+        ],
+        "explanation": made.explain(),
+    }
+
+
+def outcome(seen: Outcome) -> dict[str, Any]:
+    """What one model call did."""
+    return {
+        "decision_id": seen.decision_id,
+        "recorded_at": time(seen.recorded_at),
+        **segment(seen.segment),
+        "model": seen.model,
+        "tier": seen.tier,
+        "success": seen.success,
+        "latency_ms": seen.latency_ms,
+        "first_token_ms": seen.first_token_ms,
+        "prompt_tokens": seen.prompt_tokens,
+        "completion_tokens": seen.completion_tokens,
+        "cost_usd": seen.cost_usd,
+        "usage_estimated": seen.usage_estimated,
+        "error": seen.error,
+        "fallback_from": seen.fallback_from,
+        "completion_id": seen.completion_id,
+        "match_score": seen.match_score,
+    }
+
+
+def feedback(given: Feedback) -> dict[str, Any]:
+    """What was said of an answer, without its metadata and source."""
+    return {
+        "feedback_id": given.id,
+        "recorded_at": time(given.recorded_at),
+        "decision_id": given.decision_id or None,
+        **segment(given.segment),
+        "model": given.model or None,
+        "tier": given.tier,
+        "quality": given.quality,
+        "revises": given.replaces is not None,
+        "clamped": given.clamped,
+    }
+
+
+def whole_feedback(given: Feedback) -> dict[str, Any]:
+    """The same with its source and metadata, for who asks for that decision."""
+    return {**feedback(given), "source": given.source, "metadata": dict(given.metadata)}
+
+
+def standing(change: StandingChange) -> dict[str, Any]:
+    """What serves a segment from now on, and why."""
+    return {
+        **segment(change.segment),
+        "policy": change.policy,
+        "previous": change.previous or None,
+        "current": change.current or None,
+        "changed_at": time(change.changed_at),
+        "reason": change.reason,
+        "confidence": change.confidence,
+        "revision": change.revision,
+        "evidence": dict(change.evidence),
+    }
+
+
+EVENT_KINDS = ("decision", "outcome", "feedback", "tier_change", "assignment", "alert")
+
+
+def kind_of(happened: Event) -> str:
+    """Which of `EVENT_KINDS` it is."""
+    match happened:
+        case Decision():
+            return "decision"
+        case Outcome():
+            return "outcome"
+        case Feedback():
+            return "feedback"
+        case StandingChange():
+            return "assignment" if happened.policy == ASSIGNMENT else "tier_change"
+        case Alert():
+            return "alert"
+
+
+def event(happened: Event) -> dict[str, Any]:
+    """What happened."""
+    match happened:
+        case Decision():
+            return decision(happened)
+        case Outcome():
+            return outcome(happened)
+        case Feedback():
+            return feedback(happened)
+        case StandingChange():
+            return standing(happened)
+        case Alert():
+            return happened.to_dict()
+
+
+def model(profile: ModelProfile) -> dict[str, Any]:
+    """A catalogue entry."""
+    price = profile.price
+    return {
+        "model_id": profile.model_id,
+        "model_name": profile.model_name,
+        "provider": profile.provider or None,
+        "tier": profile.tier,
+        "context_length": profile.context_length,
+        "capabilities": dict(profile.capabilities),
+        "price_usd_per_mtok": {"input": price.input, "output": price.output} if price else None,
+    }
+
+
+def agent(who: Agent) -> dict[str, Any]:
+    """An agent as configured."""
+    return {
+        "agent_id": who.agent_id,
+        "agent_name": who.agent_name,
+        "status": who.status,
+        "required": list(who.required),
+        "preferred": list(who.preferred),
+        "min_context_length": who.min_context_length,
+        "require_all": who.require_all,
+    }
+
+
+def quality(stats: QualityStats) -> dict[str, Any]:
+    """The newest ratings of a stage in figures."""
+    return {
+        "workflow": stats.workflow_name,
+        "stage": stats.stage_name,
+        "tier": stats.tier,
+        "avg_quality": stats.avg_quality,
+        "min_quality": stats.min_quality,
+        "max_quality": stats.max_quality,
+        "sample_count": stats.sample_count,
+        "recent_trend": stats.recent_trend,
+    }
+
+
+def recommendation(advice: TierRecommendation) -> dict[str, Any]:
+    """Which tier should serve a stage, how sure that is, and why."""
+    stats: Mapping[str, QualityStats] = advice.stats
+    return {
+        "current_tier": advice.current_tier,
+        "recommended_tier": advice.recommended_tier,
+        "confidence": advice.confidence,
+        "reason": advice.reason,
+        "stats": {tier: quality(figures) for tier, figures in stats.items()},
+    }

@@ -146,5 +146,6 @@ def build_router(
     table = RoutingTable(catalogue, routes, last_resort)
     if uniform is None:
         seed = settings.server.seed
-        uniform = unseeded(random.SystemRandom()) if seed is None else seeded(seed)
+        # draws need no cryptography, and asking the operating system for each would cost several microseconds
+        uniform = unseeded(random.Random()) if seed is None else seeded(seed)  # noqa: S311
     return Router(table, learner, uniform=uniform, agents=settings.agents)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from tiercel.domain.errors import Problem
 
 MAX_NAME_BYTES = 256
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]").search
 
 
 def name_problem(path: str, name: object) -> Problem | None:
@@ -22,6 +25,6 @@ def name_problem(path: str, name: object) -> Problem | None:
         return Problem(path, "must be valid Unicode", repr(name)[:80], "value")
     if size > MAX_NAME_BYTES:
         return Problem(path, f"must be at most {MAX_NAME_BYTES} bytes", f"{size} bytes", "range")
-    if any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 for c in name):
+    if _CONTROL(name):
         return Problem(path, "must not hold control characters", repr(name)[:80], "value")
     return None

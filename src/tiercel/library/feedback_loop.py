@@ -16,7 +16,7 @@ from tiercel.ports import Clock, Store
 from tiercel.services.feedback_buffer import FeedbackBuffer
 from tiercel.services.feedback_constants import Constants
 from tiercel.services.feedback_loop import FeedbackService
-from tiercel.services.intake import new_feedback_id
+from tiercel.services.ids import new_feedback_id
 
 log = logging.getLogger("tiercel.feedback")
 

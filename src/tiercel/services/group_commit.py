@@ -48,7 +48,7 @@ class CommitStatus:
 class CommitSettings:
     """`linger_s`: how long unawaited events may wait for company; `idle_s`: how often `idle` runs without any.
 
-    `max_batch` events are committed together, `max_buffered` kept. Retries double from `first_retry_s` on.
+    `max_batch` events are committed together, `max_buffered` batches kept. Retries double from `first_retry_s` on.
     """
 
     linger_s: float = 0.05
@@ -80,15 +80,18 @@ class GroupCommit:
         self._commit_events = commit
         self._run_idle = idle
         self.settings = settings
+        # Leaving takes no lock: appending to a deque and setting an event are atomic, and the thread looks at the
+        # deque again after it has cleared an event and before it waits for it.
         self._pending: deque[_Batch] = deque()
-        self._buffered = 0
+        self._committing: list[_Batch] = []
+        self._work = threading.Event()
+        self._urgent = threading.Event()
+        self._closing = threading.Event()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
         self._dropped = 0
         self._committed = 0
         self._error = ""
-        self._urgent = False
-        self._closing = False
-        self._signal = threading.Condition()
-        self._thread: threading.Thread | None = None
 
     @property
     def degraded(self) -> bool:
@@ -97,79 +100,85 @@ class GroupCommit:
 
     def status(self) -> CommitStatus:
         """How the way into the store is doing."""
-        return CommitStatus(self._buffered, self._dropped, self._committed, self._error)
+        buffered = sum(len(batch.events) for batch in (*tuple(self._pending), *self._committing))
+        return CommitStatus(buffered, self._dropped, self._committed, self._error)
 
     def leave(self, events: tuple[Event, ...]) -> bool:
         """Leave events to be committed soon; about 1 us. False if the buffer is full: they are dropped, and counted."""
-        with self._signal:
-            kept = self._keep(_Batch(events, None))
-            if kept and len(self._pending) == 1:
-                self._signal.notify()
-        return kept
+        if not self._keep(_Batch(events, None)):
+            return False
+        if not self._work.is_set():
+            self._work.set()
+        return True
 
     def send(self, events: tuple[Event, ...]) -> Future[Receipt]:
         """Commit events at once; the future is done when they are durable. Raises `BufferFull`."""
         receipt: Future[Receipt] = Future()
-        with self._signal:
-            if not self._keep(_Batch(events, receipt)):
-                raise BufferFull(f"{self._buffered} events wait for the store already; {len(events)} more were refused")
-            self._urgent = True
-            self._signal.notify()
+        if not self._keep(_Batch(events, receipt)):
+            raise BufferFull(
+                f"{len(self._pending)} batches wait for the store already; {len(events)} events were refused"
+            )
+        self._urgent.set()
+        self._work.set()
         return receipt
 
     def start(self) -> None:
         """Start the thread, if it does not run yet. Raises `StoreUnavailable` after `close`."""
-        with self._signal:
-            self._start()
+        with self._starting:
+            if self._thread is None:
+                if self._closing.is_set():
+                    raise StoreUnavailable("the way into the store is closed")
+                self._thread = threading.Thread(target=self._run, name="tiercel-commit", daemon=True)
+                self._thread.start()
 
     def close(self) -> None:
         """Commit what is buffered and stop; idempotent. What cannot be committed is said in the log."""
-        with self._signal:
-            self._closing = True
-            self._signal.notify()
+        with self._starting:
+            self._closing.set()
+            self._urgent.set()
+            self._work.set()
             thread = self._thread
         if thread is not None:
             thread.join()
 
-    def _start(self) -> None:
-        if self._thread is None:
-            if self._closing:
-                raise StoreUnavailable("the way into the store is closed")
-            self._thread = threading.Thread(target=self._run, name="tiercel-commit", daemon=True)
-            self._thread.start()
-
     def _keep(self, batch: _Batch) -> bool:
-        if self._buffered + len(batch.events) > self.settings.max_buffered:
+        if self._closing.is_set():
+            raise StoreUnavailable("the way into the store is closed")
+        if len(self._pending) + len(self._committing) >= self.settings.max_buffered:
             self._dropped += len(batch.events)
             return False
-        self._start()
+        if self._thread is None:
+            self.start()
         self._pending.append(batch)
-        self._buffered += len(batch.events)
         return True
 
     def _run(self) -> None:
         while True:
-            batches = self._take()
-            if batches:
-                self._commit_with_retries(batches)
-            elif self._closing:
+            self._committing = self._take()
+            if self._committing:
+                self._commit_with_retries(self._committing)
+                self._committing = []
+            elif self._closing.is_set():
                 return
             else:
                 self._idle()
 
     def _take(self) -> list[_Batch]:
         """Wait for work; what is taken here is committed together."""
-        with self._signal:
-            if not self._pending and not self._closing:
-                self._signal.wait(self.settings.idle_s)
-            if self._pending:
-                self._signal.wait_for(lambda: self._urgent or self._closing, self.settings.linger_s)
-            taken: list[_Batch] = []
-            size = 0
-            while self._pending and size < self.settings.max_batch:
-                size += len(self._pending[0].events)
-                taken.append(self._pending.popleft())
-            self._urgent = any(batch.receipt for batch in self._pending)
+        self._work.clear()
+        if not self._pending and not self._closing.is_set():
+            self._work.wait(self.settings.idle_s)
+        if self._pending and not self._closing.is_set():
+            self._urgent.wait(self.settings.linger_s)
+        self._urgent.clear()
+        taken: list[_Batch] = []
+        size = 0
+        while self._pending and size < self.settings.max_batch:
+            batch = self._pending.popleft()
+            size += len(batch.events)
+            taken.append(batch)
+        if self._pending:
+            self._urgent.set()
         return taken
 
     def _idle(self) -> None:
@@ -187,11 +196,10 @@ class GroupCommit:
                 self._commit(batches)
             except StoreError as error:
                 self._note(error)
-                if self._closing or not error.retryable:
+                if self._closing.is_set() or not error.retryable:
                     self._give_up(batches, error)
                     return
-                with self._signal:
-                    self._signal.wait_for(lambda: self._closing, delay_s)
+                self._closing.wait(delay_s)
                 delay_s = min(delay_s * 2, self.settings.last_retry_s)
             except Exception as fault:
                 # a fault of ours in what is done with these events must not end the log for all that follow
@@ -205,9 +213,7 @@ class GroupCommit:
     def _commit(self, batches: list[_Batch]) -> None:
         events = [event for batch in batches for event in batch.events]
         appended = self._commit_events(events) if events else None
-        with self._signal:
-            self._buffered -= len(events)
-            self._committed += len(events)
+        self._committed += len(events)
         accepted = appended.accepted if appended else ()
         conflicts = appended.conflicts if appended else ()
         for batch in batches:
@@ -227,9 +233,7 @@ class GroupCommit:
 
     def _give_up(self, batches: list[_Batch], error: Exception) -> None:
         lost = sum(len(batch.events) for batch in batches)
-        with self._signal:
-            self._buffered -= lost
-            self._dropped += lost
+        self._dropped += lost
         log.error("%d events could not be committed and are lost: %s", lost, error)
         for batch in batches:
             if batch.receipt is not None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -21,17 +20,13 @@ from tiercel.domain.events import Feedback
 from tiercel.domain.names import name_problem
 from tiercel.domain.request import stage_segment
 from tiercel.services.group_commit import Receipt
+from tiercel.services.ids import new_feedback_id
 from tiercel.services.learner import Learner
 from tiercel.services.router import Router
 
 MAX_METADATA_BYTES = 16 * 1024
 MAX_METADATA_KEYS = 64
 MAX_METADATA_LEVELS = 8
-
-
-def new_feedback_id() -> str:
-    """128 random bits."""
-    return f"feedback_{secrets.token_hex(16)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,10 +29,10 @@ from tiercel.domain.performance import (
 )
 from tiercel.domain.request import agent_segment
 from tiercel.ports import DecisionRecord
+from tiercel.services.ids import new_decision_id
 from tiercel.services.intake import outcome_problems
 from tiercel.services.learner import Learner
 from tiercel.services.pending import Pending
-from tiercel.services.ids import new_decision_id
 from tiercel.services.router import REQUESTED
 
 TOP_MODELS = 10

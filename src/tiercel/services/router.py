@@ -10,7 +10,6 @@ A decision reads memory only. The store's health shows in `Decision.degraded` an
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -22,8 +21,9 @@ from tiercel.domain.catalogue import Agent, Catalogue
 from tiercel.domain.decision import Candidate, Decision, Proposal
 from tiercel.domain.errors import NoEligibleModel, UnknownDecision, UnknownModel
 from tiercel.domain.events import Feedback, Outcome, StandingChange
-from tiercel.domain.request import RequestContext, Segment
+from tiercel.domain.request import DEFAULT_NAME, RequestContext, Segment
 from tiercel.ports import Appended
+from tiercel.services.ids import new_decision_id
 from tiercel.services.learner import Learner
 from tiercel.services.recently import Recently
 from tiercel.services.routes import Plan, RoutingTable
@@ -31,11 +31,6 @@ from tiercel.services.routes import Plan, RoutingTable
 _REMEMBERED = 10_000
 REQUESTED = "requested"
 """The policy name of a decision that the caller made by naming a model."""
-
-
-def new_decision_id() -> str:
-    """128 random bits."""
-    return f"dec_{secrets.token_hex(16)}"
 
 
 class Router:
@@ -56,6 +51,7 @@ class Router:
         self._new_id = new_id
         self.agents = {agent.agent_id: agent for agent in agents}
         self._incumbents: Recently[Segment, str] = Recently(_REMEMBERED)
+        self._proposals: Recently[tuple[object, ...], tuple[tuple[int, int], Proposal]] = Recently(_REMEMBERED)
         self._decisions: Recently[str, Decision] = Recently(_REMEMBERED)
         self._answered: Recently[str, Outcome] = Recently(_REMEMBERED)
         self._completions: Recently[str, str] = Recently(_REMEMBERED)
@@ -75,22 +71,10 @@ class Router:
             request = self._with_agent(request)
         segment = request.segment
         if plan is None:
-            plan = self.table.plan(request.workflow or "default", request.stage or "default")
-        eligible, excluded = plan.models, plan.excluded
-        if request.prompt_tokens or request.require_all:
-            eligible, ineligible = divide(plan.models, request)
-            excluded = (*ineligible, *excluded)
-        if not eligible:
-            raise NoEligibleModel({candidate.model_id: candidate.excluded or "" for candidate in excluded})
+            plan = self.table.plan(request.workflow or DEFAULT_NAME, request.stage or DEFAULT_NAME)
         now = self.learner.clock.now()
-        incumbent = self._incumbents.get(segment, "")
-        situation = Situation(request, segment, eligible, self.learner.knowledge, incumbent, micros(now))
-        proposal = plan.policy.propose(situation)
-        if proposal.greedy != incumbent:
-            self._incumbents[segment] = proposal.greedy
+        proposal = self._propose(request, segment, plan, micros(now))
         chosen = draw(proposal, self._uniform(request_id))
-        if excluded:
-            proposal = replace(proposal, candidates=(*proposal.candidates, *excluded))
         decision = Decision(
             id=self._new_id(),
             decided_at=now,
@@ -108,6 +92,34 @@ class Router:
             degraded=self.learner.degraded,
         )
         return self._remember(decision)
+
+    def _propose(self, request: RequestContext, segment: Segment, plan: Plan, now_us: int) -> Proposal:
+        """The policy's proposal, with the excluded models added.
+
+        One that depends on no more than the requirements is used again for a second, as long as nothing was learned.
+        """
+        knowledge = self.learner.knowledge
+        eligible, excluded = plan.models, plan.excluded
+        if request.require_all or request.prompt_tokens > plan.shortest_context:
+            eligible, ineligible = divide(plan.models, request)
+            excluded = (*ineligible, *excluded)
+        if not eligible:
+            raise NoEligibleModel({candidate.model_id: candidate.excluded or "" for candidate in excluded})
+        question = (segment, request.requires, request.prefers, request.min_context_length, plan)
+        state = (knowledge.version, now_us // 1_000_000)
+        reusable = eligible is plan.models and not plan.policy.reads_prompt
+        held = self._proposals.get(question) if reusable else None
+        if held is not None and held[0] == state:
+            return held[1]
+        incumbent = self._incumbents.get(segment, "")
+        proposal = plan.policy.propose(Situation(request, segment, eligible, knowledge, incumbent, now_us))
+        if proposal.greedy != incumbent:
+            self._incumbents[segment] = proposal.greedy
+        if excluded:
+            proposal = replace(proposal, candidates=(*proposal.candidates, *excluded))
+        if reusable:
+            self._proposals[question] = (state, proposal)
+        return proposal
 
     def requested(self, model_id: str, request: RequestContext) -> Decision:
         """The decision of a caller who asked for one model: probability 1, still measured.
@@ -236,7 +248,7 @@ class Router:
         now_us = micros(self.learner.clock.now())
         changes: list[StandingChange] = []
         for segment in segments:
-            workflow, stage = (segment[1], segment[2]) if segment[0] == "stage" else ("default", "default")
+            workflow, stage = (segment[1], segment[2]) if segment[0] == "stage" else (DEFAULT_NAME, DEFAULT_NAME)
             plan = self.table.plan(workflow, stage)
             change = plan.policy.review(segment, plan.models, self.learner.knowledge, now_us)
             if change is not None:

@@ -24,13 +24,14 @@ class Route:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """A route ready for use: its models, and the rest of the catalogue as excluded candidates."""
 
     route: Route
     models: tuple[ModelProfile, ...]
     excluded: tuple[Candidate, ...]
+    shortest_context: int
 
     @property
     def policy(self) -> Policy:
@@ -79,4 +80,4 @@ class RoutingTable:
             for model in self.catalogue
             if model.model_id not in allowed
         )
-        return Plan(route, models, excluded)
+        return Plan(route, models, excluded, min((model.context_length for model in models), default=0))

@@ -9,7 +9,7 @@ from tiercel.core.statistics.fold import fold
 from tiercel.domain.quality import FeedbackEntry, QualityStats
 from tiercel.services.analytics import declining, weekly_means, worst_stages
 from tiercel.services.feedback_loop import FeedbackService
-from tiercel.services.intake import new_feedback_id
+from tiercel.services.ids import new_feedback_id
 from tiercel.testing import ManualClock
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 import os
 import socket
@@ -28,6 +29,7 @@ DRAIN_S = 10
 HEADER_RECEIPT_MS = 10_000
 _ADDRESS_VARIABLE = "TIERCEL_ADDRESS"
 _LISTENING_S = 0.02
+_COLLECT_EVERY = 20_000
 _SWITCH_INTERVAL_S = 0.001
 """The log's writer thread must give way to the event loop sooner than after the interpreter's 5 ms."""
 
@@ -41,6 +43,10 @@ def build_gateway(settings: Settings, *, on_ready: Callable[[], Coroutine[Any, A
 def create() -> Gateway:
     """What the worker process serves: the gateway of the file that TIERCEL_CONFIG names."""
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    # what was loaded by now lives as long as the process; what requests leave behind is few cycles and many records
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_EVERY)
     path = environment.config_path()
     if path is None:
         problem = Problem(environment.CONFIG_VARIABLE, "must name the configuration file", "", "missing")

@@ -36,11 +36,15 @@ class Situation:
 
 
 class Policy(Protocol):
-    """One way to choose. `version` changes whenever equal inputs may give another distribution."""
+    """One way to choose. `version` changes whenever equal inputs may give another distribution.
+
+    `reads_prompt` says that a proposal depends on more of the request than what it requires and prefers.
+    """
 
     name: ClassVar[str]
     version: ClassVar[str]
     summary: ClassVar[str]
+    reads_prompt: ClassVar[bool]
 
     def propose(self, situation: Situation) -> Proposal:
         """A probability for every eligible model, summing to 1; a few microseconds per model."""
@@ -54,7 +58,9 @@ class Policy(Protocol):
 
 
 class Stateless:
-    """The `review` of a policy that keeps no standing: never a change."""
+    """What most policies share: they do not read the prompt, and keep no standing to review."""
+
+    reads_prompt: ClassVar[bool] = False
 
     def review(
         self,

@@ -60,6 +60,7 @@ class TierRulesPolicy:
     name: ClassVar[str] = "tier-rules"
     version: ClassVar[str] = "1"
     summary: ClassVar[str] = "loop B: feedback moves each workflow stage up or down between tiers"
+    reads_prompt: ClassVar[bool] = False
 
     def __init__(self, settings: TierRulesSettings | None = None) -> None:
         self.settings = settings or TierRulesSettings()

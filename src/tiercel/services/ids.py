@@ -1,0 +1,45 @@
+"""Ids that nobody can guess or meet twice: 128 random bits, with a prefix that says of what.
+
+Everything that makes ids takes the function that does as an argument; these are the defaults. The operating system is
+asked for many at a time, because asking costs several microseconds each.
+"""
+
+from __future__ import annotations
+
+import os
+
+_ID_BYTES = 16
+_AT_A_TIME = 256
+_ready: list[str] = []
+# a forked process must not hand out what its parent will
+os.register_at_fork(after_in_child=_ready.clear)
+
+
+def _hex() -> str:
+    try:
+        return _ready.pop()
+    except IndexError:
+        digits = os.urandom(_ID_BYTES * _AT_A_TIME).hex()
+        width = 2 * _ID_BYTES
+        _ready.extend(digits[start : start + width] for start in range(width, len(digits), width))
+        return digits[:width]
+
+
+def new_decision_id() -> str:
+    """The id of a decision."""
+    return f"dec_{_hex()}"
+
+
+def new_feedback_id() -> str:
+    """The id of a rating that came without one."""
+    return f"feedback_{_hex()}"
+
+
+def new_alert_id() -> str:
+    """The id of an alert."""
+    return f"alert_{_hex()}"
+
+
+def new_request_id() -> str:
+    """The id of a request that came without one."""
+    return f"req_{_hex()}"

@@ -29,6 +29,9 @@ from tiercel.domain.catalogue import ModelTier, Price
 WORKFLOW = "benchmark"
 """The workflow all prompts belong to; their stage is the benchmark they come from."""
 
+PROMPTS = 1824
+"""How many prompts the table has."""
+
 _USD_PER_UNIT = 1e-8
 """Every recorded cost, and every price of a token, is a whole number of these."""
 _CHARACTERS_PER_TOKEN = 4

@@ -9,7 +9,7 @@ model. Token usage is the upstream's, or where a stream broke, what was counted 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -115,11 +115,12 @@ class Completions:
                 attempts.append(call.failed(_word(error)))
         raise AllModelsFailed(decision, tuple(attempts))
 
-    def _candidates(self, decision: Decision, *, may_fall_back: bool) -> list[ModelProfile]:
-        """The chosen model, and the one to fall back to: the best of the others by score, then by probability."""
+    def _candidates(self, decision: Decision, *, may_fall_back: bool) -> Iterator[ModelProfile]:
+        """The chosen model, and when that has failed the one to fall back to: the nearest tier's best."""
         catalogue = self._router.catalogue
         chosen = catalogue.get(decision.model)
-        candidates = [chosen] if chosen else []
+        if chosen is not None:
+            yield chosen
         others = [c for c in decision.proposal.candidates if not c.excluded and c.model_id != decision.model]
         if may_fall_back and others:
             ranks = {tier: rank for rank, tier in enumerate(catalogue.tiers)}
@@ -130,8 +131,8 @@ class Completions:
                 key=lambda c: (ranks.get(c.tier, 0) < here, abs(ranks.get(c.tier, 0) - here), -(c.score or 0.0)),
             )
             fallback = catalogue.get(best.model_id)
-            candidates += [fallback] if fallback else []
-        return candidates
+            if fallback is not None:
+                yield fallback
 
     async def _send(self, body: dict[str, Any], model: ModelProfile, provider: Provider) -> ProviderResponse:
         sent = {**body, "model": model.upstream}

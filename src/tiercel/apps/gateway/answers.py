@@ -7,9 +7,9 @@ from urllib.parse import quote
 import msgspec
 from starlette.responses import Response
 
-from tiercel.services.ids import new_request_id
 from tiercel.apps.gateway.body import Scope, Send, header
 from tiercel.apps.gateway.errors import answer as error_answer
+from tiercel.services.ids import new_request_id
 
 _encode = msgspec.json.Encoder().encode
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
+from itertools import chain
 from typing import Any, NoReturn
 
 from tiercel.apps.gateway.errors import HttpError
@@ -18,14 +19,21 @@ Scope = MutableMapping[str, Any]
 RECEIPT_S = 30.0
 MAX_LEVELS = 100
 MAX_HEADER_BYTES = 64 * 1024
+_INDEX = "tiercel.headers"
 
 
 def header(scope: Scope, name: bytes) -> str:
     """The first header of that lower-case name, or ""."""
-    for key, value in scope["headers"]:
-        if key == name:
-            return str(value.decode("latin-1"))
-    return ""
+    value = headers(scope).get(name)
+    return "" if value is None else value.decode("latin-1")
+
+
+def headers(scope: Scope) -> dict[bytes, bytes]:
+    """The headers by lower-case name, the first of each; indexed once per request."""
+    index: dict[bytes, bytes] | None = scope.get(_INDEX)
+    if index is None:
+        index = scope[_INDEX] = dict(reversed(scope["headers"]))
+    return index
 
 
 def check_method(scope: Scope, allowed: Sequence[str]) -> None:
@@ -34,7 +42,7 @@ def check_method(scope: Scope, allowed: Sequence[str]) -> None:
         listed = ", ".join(allowed)
         message = f"{scope['method']} is not allowed here; allowed: {listed}"
         raise HttpError(405, message, "method_not_allowed", headers={"allow": listed})
-    if sum(len(key) + len(value) for key, value in scope["headers"]) > MAX_HEADER_BYTES:
+    if sum(map(len, chain.from_iterable(scope["headers"]))) > MAX_HEADER_BYTES:
         message = f"the headers are longer than {MAX_HEADER_BYTES} bytes"
         raise HttpError(431, message, "headers_too_long", headers={"connection": "close"})
 
@@ -68,11 +76,16 @@ class ClientGoneError(Exception):
     """The client left before its request was whole: there is nobody to answer."""
 
 
-async def read_body(receive: Receive, max_bytes: int) -> bytes:
-    """The whole body. Raises `HttpError` 413 or 408, `ClientGoneError`."""
+async def read_body(receive: Receive, max_bytes: int, announced: str = "") -> bytes:
+    """The whole body: `announced` bytes, or without such a header up to its end.
+
+    Raises `HttpError` 413 or 408, `ClientGoneError`.
+    """
     parts: list[bytes] = []
     size = 0
     more = True
+    # granian announces one message more even after the last byte; counting saves waiting for it
+    whole = int(announced) if announced.isdecimal() else -1
     try:
         async with asyncio.timeout(RECEIPT_S):
             while more:
@@ -86,6 +99,7 @@ async def read_body(receive: Receive, max_bytes: int) -> bytes:
                     if size > max_bytes:
                         raise too_long(max_bytes)
                     parts.append(part)
+                    more = more and size != whole
     except TimeoutError as error:
         raise HttpError(408, f"the body did not arrive within {RECEIPT_S:g} s", "request_timeout") from error
     return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -19,6 +19,7 @@ from tiercel.apps.gateway.body import (
     Send,
     check_head,
     check_method,
+    header,
     parse_json,
     read_body,
 )
@@ -44,7 +45,7 @@ async def chat(scope: Scope, receive: Receive, send: Send, state: GatewayState) 
         limit = state.settings.server.max_body_bytes
         check_method(scope, ("POST",))
         check_head(scope, limit)
-        raw = await read_body(receive, limit)
+        raw = await read_body(receive, limit, header(scope, b"content-length"))
         body = parse_json(raw)
         check_chat(body)
         metadata = body.get("metadata") or {}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-from tiercel.apps.gateway.body import Scope
+from tiercel.apps.gateway.body import Scope, headers
 from tiercel.apps.gateway.errors import invalid
 from tiercel.domain.errors import Problem
 from tiercel.domain.names import name_problem
@@ -44,12 +44,14 @@ def read_context(scope: Scope, metadata: Mapping[str, Any], characters: int) -> 
 
     Raises 422 with every problem.
     """
-    given = {name: (f"metadata.{name}", metadata[name]) for name in FIELDS if metadata.get(name) is not None}
-    for key, raw in scope["headers"]:
-        if key.startswith(b"x-tiercel-") and key in _HEADERS:
-            given[_HEADERS[key]] = (key.decode(), unquote(raw.decode("utf-8", "replace")))
-    path, listed = given.pop("requires", ("", ()))
-    requires, problems = read_names(path, listed)
+    given: dict[str, tuple[str, Any]] = {}
+    if metadata:
+        given = {name: (f"metadata.{name}", metadata[name]) for name in FIELDS if metadata.get(name) is not None}
+    index = headers(scope)
+    for key, name in _HEADERS.items():
+        if key in index:
+            given[name] = (key.decode(), unquote(index[key].decode("utf-8", "replace")))
+    requires, problems = read_names(*given.pop("requires")) if "requires" in given else ((), [])
     problems += [problem for path, value in given.values() if (problem := name_problem(path, value))]
     if problems:
         raise invalid(problems)

@@ -16,7 +16,6 @@ from tiercel.services.learner import Learner
 from tiercel.testing import ManualClock
 
 COOLDOWN_S = 300.0
-THRESHOLDS = AlertThresholds(cooldown_s=COOLDOWN_S, resolve_after_s=30)
 numbers = count()
 Spell = tuple[int, int, str, bool, float, bool]
 """Seconds pass, so many calls, of which model, did they succeed, their latency, was a request refused."""
@@ -34,11 +33,12 @@ courses = st.lists(
 
 
 @settings(max_examples=50)
-@given(courses)
-def test_alerts_add_up(course: list[Spell]) -> None:
+@given(courses, st.sampled_from([3, 12, 1_000]))
+def test_alerts_add_up(course: list[Spell], history_limit: int) -> None:
     clock, store = ManualClock(), MemoryStore()
     learner = Learner(store, clock=clock)
-    alerting = Alerting(learner, THRESHOLDS)
+    thresholds = AlertThresholds(cooldown_s=COOLDOWN_S, resolve_after_s=30, history_limit=history_limit)
+    alerting = Alerting(learner, thresholds)
     fired_at: dict[tuple[object, ...], list[float]] = {}
     for waited_s, calls, model, success, latency_ms, refused in course:
         clock.advance(waited_s)
@@ -47,18 +47,20 @@ def test_alerts_add_up(course: list[Spell]) -> None:
             alerting.note_no_models()
         for alert in alerting.check():
             fired_at.setdefault((alert.key, alert.severity), []).append(clock.monotonic_s())
-        active = alerting.active
+        active, history = alerting.active, alerting.history
         assert len({alert.key for alert in active}) == len(active)
-        assert {alert.alert_id for alert in alerting.history if alert.resolved_at is None} == {
-            alert.alert_id for alert in active
-        }
+        assert len(history) <= history_limit
+        unresolved = {alert.alert_id for alert in history if alert.resolved_at is None}
+        assert unresolved <= {alert.alert_id for alert in active}
+        assert len(unresolved) == len(active) or len(history) == history_limit
     for times in fired_at.values():
         assert all(later - earlier >= COOLDOWN_S for earlier, later in pairwise(times))
-    learner.close()
-
-    again = Alerting(Learner(store, clock=clock), THRESHOLDS)
-    assert again.active == alerting.active
-    assert again.history == alerting.history
+    said = (alerting.active, alerting.history)
+    learner.close()  # now the log repeats what was said
+    assert (alerting.active, alerting.history) == said
+    if history_limit == 1_000:
+        again = Alerting(Learner(store, clock=clock), thresholds)
+        assert (again.active, again.history) == said
 
 
 def _call(clock: ManualClock, number: int, model: str, latency_ms: float, *, success: bool) -> Outcome:

@@ -68,19 +68,18 @@ def model_breach(
     model_id: str, success_rate: float | None, calls: int, consecutive_failures: int, thresholds: AlertThresholds
 ) -> Breach | None:
     """A model that fails: its newest calls in a row, or too many of `calls`."""
-    streak = float(consecutive_failures)
-    if streak >= thresholds.consecutive_failures_critical:
-        return _streak(Severity.CRITICAL, model_id, streak, thresholds.consecutive_failures_critical)
+    if consecutive_failures >= thresholds.consecutive_failures_critical:
+        return _streak(Severity.CRITICAL, model_id, consecutive_failures, thresholds.consecutive_failures_critical)
     if success_rate is not None and calls >= thresholds.minimum_sample and success_rate < thresholds.model_success_rate:
         message = f"Model {model_id} has low success rate: {success_rate:.1%}"
         return Breach(Severity.ERROR, message, success_rate, thresholds.model_success_rate)
-    if streak >= thresholds.consecutive_failures_warning:
-        return _streak(Severity.WARNING, model_id, streak, thresholds.consecutive_failures_warning)
+    if consecutive_failures >= thresholds.consecutive_failures_warning:
+        return _streak(Severity.WARNING, model_id, consecutive_failures, thresholds.consecutive_failures_warning)
     return None
 
 
-def _streak(severity: Severity, model_id: str, streak: float, limit: float) -> Breach:
-    return Breach(severity, f"Model {model_id} failed {streak:g} times in a row", streak, limit)
+def _streak(severity: Severity, model_id: str, streak: int, limit: float) -> Breach:
+    return Breach(severity, f"Model {model_id} failed {streak} times in a row", float(streak), float(limit))
 
 
 def rapid_failures_breach(model_id: str, failures: int, thresholds: AlertThresholds) -> Breach | None:
@@ -88,7 +87,7 @@ def rapid_failures_breach(model_id: str, failures: int, thresholds: AlertThresho
     if failures < thresholds.rapid_failures:
         return None
     message = f"Model {model_id} failed {failures} times within {thresholds.rapid_failures_window_s:g} s"
-    return Breach(Severity.ERROR, message, float(failures), thresholds.rapid_failures)
+    return Breach(Severity.ERROR, message, float(failures), float(thresholds.rapid_failures))
 
 
 def quality_breach(segment: Segment, trend: float, ratings: int, thresholds: AlertThresholds) -> Breach | None:

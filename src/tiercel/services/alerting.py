@@ -74,7 +74,9 @@ class Alerting:
             )
 
     def check(self) -> list[Alert]:
-        """Look once: the alerts that fire now, the worst first. Some tens of microseconds per model and stage.
+        """Look once: the alerts that fire now, the worst first.
+
+        Costs some tens of microseconds per model and a few hundred per rated stage, whatever the history.
 
         What fires or resolves is left with the learner to be logged; nothing waits for the store.
         """

@@ -216,19 +216,6 @@ def test_the_history_is_bounded_and_so_is_what_is_remembered(store: MemoryStore,
     assert len(Alerting(Learner(store, clock=clock), AlertThresholds(history_limit=5)).history) == 5
 
 
-def test_more_alerts_at_once_than_the_history_holds(store: MemoryStore, clock: ManualClock) -> None:
-    site = Site(store, clock, AlertThresholds(history_limit=2, minimum_sample=100))
-    for i in range(5):
-        site.calls(3, f"m{i}", success=False)
-    assert site.after(0) == site.after(300) == ["model_failure WARNING"] * 5
-    standing = site.alerting.active
-    site.learner.flush()  # now the log repeats what was said, long forgotten alerts too
-    assert site.alerting.active == standing
-    assert len(standing) == 5
-    assert len(site.alerting.history) == 2
-    site.close()
-
-
 def test_history_and_cooldown_outlive_the_process(site: Site, store: MemoryStore, clock: ManualClock) -> None:
     site.calls(latency_ms=600.0)
     site.calls(3, "bad", success=False)

@@ -82,11 +82,9 @@ class Performance:
 
         Models whose calls had no match score come last, by success rate. Ties go to the more often called, then by id.
         """
-        keys = self.learner.knowledge.keys(("model",))
-        called = [
-            m for _, model_id in keys if (m := self.model_metrics(model_id, time_range=time_range)).total_requests
-        ]
-        return sorted(called, key=_rank)[:limit]
+        known = (model_id for _, model_id in self.learner.knowledge.keys(("model",)))
+        metrics = (self.model_metrics(model_id, time_range=time_range) for model_id in known)
+        return sorted((model for model in metrics if model.total_requests), key=_rank)[: max(limit, 0)]
 
     def metrics(self, *, time_range: str | None = None, limit: int = TOP_MODELS) -> PerformanceReport:
         """Latency, success and the `limit` best models; `to_dict()` gives the published JSON."""

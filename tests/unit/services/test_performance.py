@@ -151,6 +151,7 @@ def test_models_rank_by_success_times_match(performance: Performance) -> None:
     ranked = [model.model_id for model in performance.top_models()]
     assert ranked == ["busy", "steady", "clever", "failing", "unmatched"]
     assert [model.merit for model in performance.top_models(3)] == [80.0, 80.0, 75.0]
+    assert performance.top_models(0) == performance.top_models(-1) == []
 
 
 def test_a_model_that_was_rated_but_not_called_does_not_rank(performance: Performance, clock: ManualClock) -> None:

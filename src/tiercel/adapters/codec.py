@@ -9,7 +9,8 @@ import msgspec
 
 from tiercel.core.statistics.buckets import Bucket
 from tiercel.core.statistics.fold import Deltas, Key
-from tiercel.core.statistics.recent import OutcomeSample, RatingSample, RecentOutcomes, RecentRatings
+from tiercel.core.statistics.recent_outcomes import OutcomeColumns, RecentOutcomes
+from tiercel.core.statistics.recent_ratings import RatingColumns, RecentRatings
 from tiercel.core.statistics.sums import Row, Sums
 from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
@@ -78,8 +79,8 @@ SUMS, OUTCOMES, RATINGS = "sums", "outcomes", "ratings"
 _NO_BUCKET = Bucket(0, 0)
 _key_decoder = msgspec.json.Decoder(tuple[str, ...])
 _sums_decoder = msgspec.json.Decoder(Row)
-_outcomes_decoder = msgspec.json.Decoder(list[OutcomeSample])
-_ratings_decoder = msgspec.json.Decoder(list[tuple[RatingSample, str]])
+_outcomes_decoder = msgspec.json.Decoder(OutcomeColumns)
+_ratings_decoder = msgspec.json.Decoder(RatingColumns)
 
 
 def encode_key(key: Key) -> str:

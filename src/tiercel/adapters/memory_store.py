@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tiercel.adapters.codec import as_logged, kind_of
-from tiercel.core.logbook import RatingPlace, conflicts, day_start, event_time, rating_place, revise
+from tiercel.core.logbook import Rater, conflicts, day_start, event_time, rater, revise
 from tiercel.core.statistics.fold import Deltas, fold, micros
 from tiercel.core.statistics.forget import forget_ratings
 from tiercel.domain.alerts import Alert
@@ -36,6 +36,7 @@ class MemoryStore:
         self._compacted_at_s = 0.0
         self._position = 0
         self._floor = 0
+        self._superseded: set[int] = set()
         self._enter([])
 
     def append(self, events: Sequence[Event], fold: Fold) -> Appended:
@@ -43,7 +44,7 @@ class MemoryStore:
         accepted: list[Event] = []
         refused: list[str] = []
         with self._lock:
-            in_force = dict[RatingPlace, Feedback]()
+            in_force = dict[Rater, Feedback]()
             fresh = dict[tuple[str, str], Event]()
             for arrived in events:
                 event = as_logged(arrived)
@@ -53,11 +54,11 @@ class MemoryStore:
                     if conflicts(event, logged):
                         refused.append(event.id)
                     continue
-                place = rating_place(event) if isinstance(event, Feedback) else None
-                if isinstance(event, Feedback) and place is not None:
-                    event, newest = revise(event, in_force.get(place) or self._in_force(place))
+                who = rater(event) if isinstance(event, Feedback) else None
+                if isinstance(event, Feedback) and who is not None:
+                    event, newest = revise(event, in_force.get(who) or self._in_force(who))
                     if newest:
-                        in_force[place] = event
+                        in_force[who] = event
                 fresh[identity] = event
                 accepted.append(event)
             deltas = fold(accepted)
@@ -181,7 +182,7 @@ class MemoryStore:
         self._alerts: list[tuple[int, int, Alert]] = []
         self._outcomes_of: dict[str, list[Outcome]] = {}
         self._of_completion: dict[str, str] = {}
-        self._ratings_of: dict[str, dict[RatingPlace, _Dated]] = {}
+        self._ratings_of: dict[str, dict[str, _Dated]] = {}
         self._history: dict[tuple[str, str, str | None], list[_Dated]] = {}
         for position, event in log:
             self._index(position, event)
@@ -200,22 +201,25 @@ class MemoryStore:
             self._index_rating((micros(event.recorded_at), position, event))
 
     def _index_rating(self, dated: _Dated) -> None:
-        rating = dated[2]
-        place = rating_place(rating)
-        if place is not None:
+        at_us, position, rating = dated
+        if position in self._superseded:
+            return
+        if rater(rating) is not None:
             held = self._ratings_of.setdefault(rating.decision_id, {})
-            revised = held.get(place)
+            revised = held.get(rating.source)
             if revised is not None:
-                if dated[0] <= revised[0]:
+                self._superseded.add(min(dated, revised, key=_order)[1])
+                if at_us <= revised[0]:
                     return
-                for history in self._histories(rating):
+                for history in self._histories(revised[2]):
                     del history[bisect_left(history, _order(revised), key=_order)]
-            held[place] = dated
+            held[rating.source] = dated
         for history in self._histories(rating):
             insort(history, dated, key=_order)
 
-    def _in_force(self, place: RatingPlace) -> Feedback | None:
-        dated = self._ratings_of.get(place[0], {}).get(place)
+    def _in_force(self, who: Rater) -> Feedback | None:
+        decision_id, source = who
+        dated = self._ratings_of.get(decision_id, {}).get(source)
         return dated[2] if dated else None
 
     def _histories(self, rating: Feedback) -> list[list[_Dated]]:

@@ -13,33 +13,37 @@ from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.events import Event, Feedback, Rating, StandingChange
 
-RatingPlace = tuple[str, str, tuple[str, ...], str, str]
-"""What has one rating in force: (decision_id, source, segment, tier, model)."""
+Rater = tuple[str, str]
+"""Who has one rating in force of what: (decision_id, source)."""
 
 _TICK = timedelta(microseconds=1)
 
 
-def rating_place(event: Feedback) -> RatingPlace | None:
-    """Where a rating is in force until a newer one revises it; None if it rates no decision and so stands alone."""
-    if not event.decision_id:
-        return None
-    return (event.decision_id, event.source, event.segment, event.tier, event.model)
+def rater(event: Feedback) -> Rater | None:
+    """Whose earlier rating this one revises; None if it rates no decision and so stands alone."""
+    return (event.decision_id, event.source) if event.decision_id else None
 
 
 def revise(event: Feedback, in_force: Feedback | None) -> tuple[Feedback, bool]:
     """The rating as it is logged, and whether it is in force now.
 
-    `in_force` is the newest rating logged before at the same `rating_place`. A rating older than that takes itself
-    back, so that the sums count neither or only the newest, in whatever order they arrive.
+    `in_force` is the newest rating logged before by the same `rater`. A rating older than that takes itself back, so
+    that only the newest counts, in whatever order they arrive. (What was learned of another segment stays: a decision
+    belongs to one.)
     """
     if in_force is None:
         return (event if event.replaces is None else replace(event, replaces=None)), True
     at = event.recorded_at
     if at < in_force.recorded_at:
-        return replace(event, replaces=Rating(event.quality, at)), False
+        return replace(event, replaces=_rating(event)), False
     if at == in_force.recorded_at:
         at += _TICK
-    return replace(event, recorded_at=at, replaces=Rating(in_force.quality, in_force.recorded_at)), True
+    taken_back = _rating(in_force) if in_force.segment == event.segment else None
+    return replace(event, recorded_at=at, replaces=taken_back), True
+
+
+def _rating(event: Feedback) -> Rating:
+    return Rating(event.quality, event.recorded_at, event.tier, event.model)
 
 
 def conflicts(event: Event, logged: Event) -> bool:
@@ -51,8 +55,8 @@ def conflicts(event: Event, logged: Event) -> bool:
 
 def _said(event: Feedback) -> tuple[object, ...]:
     """What makes two ratings the same; when they were received does not."""
-    subject = (event.decision_id, event.source, event.segment, event.tier, event.model)
-    return (*subject, event.quality, dict(event.metadata))
+    subject = (event.decision_id, event.segment, event.tier, event.model)
+    return (*subject, event.source, event.quality, dict(event.metadata))
 
 
 def event_time(event: Event) -> datetime:

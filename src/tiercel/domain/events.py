@@ -52,8 +52,9 @@ class Feedback:
     """What a caller or an evaluator said of an answer: quality in 0..1.
 
     `id` is the idempotency key. A second rating of the same decision by the same source revises the first: it is
-    a new event whose `replaces` holds the value and time of the rating it takes back. `model` is "" where only the
-    tier is known. `clamped` says that a time in the future was set to the time of receipt.
+    a new event whose `replaces`, set by the store, holds the rating it takes back (itself, where it is the older of
+    the two). `model` is "" where only the tier is known. `clamped` says that a time in the future was set to the time
+    of receipt.
     """
 
     id: str
@@ -71,10 +72,12 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class Rating:
-    """A quality and when it was given: what a revision takes back."""
+    """What a revision takes back: a quality, when it was given, and of what."""
 
     quality: float
     recorded_at: datetime
+    tier: str
+    model: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

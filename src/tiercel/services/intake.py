@@ -2,7 +2,7 @@
 
 It may be late, repeated, revised or hostile; that is normal. An id seen before has no second effect; the same source
 rating the same decision again revises its rating (the store links the two); the weight of a source is the statistics'
-business (core/statistics/recent.py).
+business (core/statistics/voices.py).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tiercel.core.statistics.recent import RecentOutcomes
+from tiercel.core.statistics.recent_outcomes import RecentOutcomes
 from tiercel.domain.alerts import MAX_COUNTED_CALLS, Alert, AlertThresholds, AlertType, Severity
 from tiercel.domain.errors import InvalidInput
 

@@ -7,7 +7,7 @@ from typing import Generic, NamedTuple, TypeVar
 from zlib import crc32
 
 from tiercel.adapters.codec import decode_event, encode_event, kind_of
-from tiercel.core.logbook import event_time, rating_place
+from tiercel.core.logbook import event_time, rater
 from tiercel.core.statistics.fold import micros
 from tiercel.domain.errors import StoreCorrupt
 from tiercel.domain.events import Event, Feedback, Outcome
@@ -17,9 +17,9 @@ _INSERT = """
     INSERT INTO events (position, kind, id, at_us, decision_id, completion_id, workflow, stage, tier, source,
                         superseded, crc, body)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (id, kind) DO NOTHING
+    ON CONFLICT DO NOTHING
 """
-_RATINGS_IN_FORCE = """
+_RATING_IN_FORCE = """
     SELECT position, kind, crc, body FROM events
     WHERE kind = 'feedback' AND superseded = 0 AND decision_id = ? AND source = ?
 """
@@ -59,8 +59,8 @@ def read_rating(row: Row) -> Logged[Feedback]:
     return Logged(position, event)
 
 
-def insert(db: sqlite3.Connection, position: int, event: Event, *, superseded: bool) -> bool:
-    """Log an event. False if its id is in the log already."""
+def insert(db: sqlite3.Connection, position: int, event: Event, *, superseded: bool = False) -> bool:
+    """Log an event. False if its id is in the log already, or if another rating of its `rater` is in force."""
     body = encode_event(event)
     decision_id = completion_id = workflow = stage = tier = source = None
     if isinstance(event, Outcome):
@@ -88,14 +88,9 @@ def insert(db: sqlite3.Connection, position: int, event: Event, *, superseded: b
 
 def rating_in_force(db: sqlite3.Connection, event: Feedback) -> Logged[Feedback] | None:
     """The rating that `event` would revise, or None."""
-    place = rating_place(event)
-    if place is None:
-        return None
-    for row in db.execute(_RATINGS_IN_FORCE, (event.decision_id, event.source)):
-        logged = read_rating(row)
-        if rating_place(logged.event) == place:
-            return logged
-    return None
+    who = rater(event)
+    row = db.execute(_RATING_IN_FORCE, who).fetchone() if who else None
+    return read_rating(row) if row else None
 
 
 def supersede(db: sqlite3.Connection, position: int) -> None:

@@ -8,6 +8,7 @@ state is never anything but what the log teaches.
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 from zlib import crc32
@@ -37,6 +38,37 @@ _AGED = """
     WHERE part = 'sums' AND width_s = ? AND start_s <= ? AND layer = ?
 """
 _REMOVE_AGED = "DELETE FROM state WHERE part = 'sums' AND width_s = ? AND start_s <= ? AND layer = ?"
+
+
+class Unlearned:
+    """What this process appended since the state was brought up to date, so that it need not be read back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._parts: list[Deltas] = []
+        self._after = self._to = 0
+
+    def note(self, after: int, to: int, deltas: Deltas) -> None:
+        """Keep what the events between two positions taught."""
+        with self._lock:
+            if after != self._to:
+                self._parts, self._after = [], after
+            self._parts.append(deltas)
+            self._to = to
+
+    def forget(self, position: int) -> None:
+        """The state has learned everything up to `position`."""
+        with self._lock:
+            self._parts, self._after, self._to = [], position, position
+
+    def between(self, after: int, to: int) -> Deltas | None:
+        """What the events between exactly these positions taught; None if others appended some of them."""
+        with self._lock:
+            if (after, to) != (self._after, self._to):
+                return None
+            deltas = Deltas()
+            deltas.merge(*self._parts)
+            return deltas
 
 
 class Progress(NamedTuple):
@@ -103,17 +135,13 @@ def climb_layer(db: sqlite3.Connection, layer: str, now_s: float) -> None:
     merge_into_layer(db, layer, aged.climbed(now_s))
 
 
-def learn(db: sqlite3.Connection, now: Progress, fold: Fold) -> Progress:
-    """Bring the learned layer up to the end of the log."""
+def learn(db: sqlite3.Connection, now: Progress, fold: Fold, unlearned: Unlearned | None = None) -> Progress:
+    """Bring the learned layer up to the end of the log; from memory where this process appended all that is new."""
     if now.learned == now.position:
         return now
-    merge_into_layer(db, LEARNED, unlearned(db, now, fold))
+    deltas = unlearned and unlearned.between(now.learned, now.position)
+    merge_into_layer(db, LEARNED, deltas or taught(db, now.learned, fold))
     return now._replace(learned=now.position)
-
-
-def unlearned(db: sqlite3.Connection, now: Progress, fold: Fold) -> Deltas:
-    """What the log teaches that the learned layer does not hold yet."""
-    return taught(db, now.learned, fold)
 
 
 def taught(db: sqlite3.Connection, position: int, fold: Fold) -> Deltas:

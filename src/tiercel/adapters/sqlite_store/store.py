@@ -16,20 +16,20 @@ from tiercel.adapters.sqlite_store import log_rows, state_rows
 from tiercel.adapters.sqlite_store.database import Database
 from tiercel.adapters.sqlite_store.log_rows import Logged
 from tiercel.adapters.sqlite_store.quarantine import open_sound
-from tiercel.adapters.sqlite_store.state_rows import CHUNK, LEARNED, TRIMMED, progress, set_progress
+from tiercel.adapters.sqlite_store.state_rows import CHUNK, LEARNED, TRIMMED, Unlearned, progress, set_progress
 from tiercel.core.logbook import conflicts, day_start, revise
 from tiercel.core.statistics.fold import Deltas, fold, micros
 from tiercel.core.statistics.forget import forget_ratings
 from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
-from tiercel.domain.errors import PositionLost, StoreUnavailable
+from tiercel.domain.errors import PositionLost, StoreCorrupt, StoreUnavailable
 from tiercel.domain.events import Event, Feedback, Outcome
 from tiercel.ports import Appended, Clock, DecisionRecord, Fold
 
 log = logging.getLogger("tiercel.store")
 
 DEFAULT_BUSY_TIMEOUT_S = 30.0
-DEFAULT_LEARN_EVERY = 5_000
+DEFAULT_LEARN_EVERY = 10_000
 
 _OUTCOMES = """
     SELECT position, kind, crc, body FROM events WHERE kind = 'outcome' AND decision_id = ? ORDER BY position
@@ -96,6 +96,7 @@ class SqliteStore:
         self.url = f"sqlite:///{self.path}"
         self._teach = teach
         self._learn_every = learn_every
+        self._unlearned = Unlearned()
         self._database: Database = open_sound(self.path, busy_timeout_s, clock or SystemClock())
 
     def append(self, events: Sequence[Event], fold: Fold) -> Appended:
@@ -117,6 +118,7 @@ class SqliteStore:
                 set_progress(db, before._replace(position=position))
         if not accepted:
             return Appended((), deltas, tuple(refused))
+        self._unlearned.note(before.position, position, deltas)
         if position - before.learned >= self._learn_every:
             self._learn(fold)
         return Appended(tuple(accepted), deltas, tuple(refused), before.position + 1, position)
@@ -241,7 +243,8 @@ class SqliteStore:
             with self._database.writing() as db:
                 now = progress(db)
                 if now.position - now.learned >= self._learn_every:
-                    set_progress(db, state_rows.learn(db, now, fold))
+                    set_progress(db, state_rows.learn(db, now, fold, self._unlearned))
+            self._unlearned.forget(now.position)
         except StoreUnavailable as error:
             log.warning("the state was not brought up to date, the next commit will try again: %s", error)
 
@@ -259,18 +262,23 @@ class SqliteStore:
 
 def _log(db: sqlite3.Connection, position: int, event: Event, refused: list[str]) -> Event | None:
     """Log one event. None if its id was there already, and then in `refused` if it said something else."""
-    in_force, newest, entry = None, True, event
+    entry = event
     if isinstance(event, Feedback):
-        in_force = log_rows.rating_in_force(db, event)
-        entry, newest = revise(event, in_force and in_force.event)
-    if not log_rows.insert(db, position, entry, superseded=not newest):
-        known = log_rows.by_id(db, kind_of(event), event.id)
-        if known is not None and conflicts(as_logged(event), known.event):
+        entry, _ = revise(event, None)
+    if log_rows.insert(db, position, entry):
+        return entry
+    known = log_rows.by_id(db, kind_of(event), event.id)
+    if known is not None:
+        if conflicts(as_logged(event), known.event):
             refused.append(event.id)
         return None
-    if in_force is not None and newest:
-        log_rows.supersede(db, in_force.position)
-    return entry
+    if isinstance(event, Feedback) and (in_force := log_rows.rating_in_force(db, event)) is not None:
+        entry, newest = revise(event, in_force.event)
+        if newest:
+            log_rows.supersede(db, in_force.position)
+        if log_rows.insert(db, position, entry, superseded=not newest):
+            return entry
+    raise StoreCorrupt(f"the log has an entry {position} beyond its end")
 
 
 def _events(db: sqlite3.Connection, query: str, *about: str | int) -> list[Event]:

@@ -23,7 +23,7 @@ from tiercel.core.policies.base import DEFAULT_PROBE_SHARE, Situation, mixture
 from tiercel.core.statistics.fold import segment_model_key, segment_tier_key
 from tiercel.core.statistics.intervals import wilson_upper
 from tiercel.core.statistics.knowledge import Knowledge
-from tiercel.core.statistics.recent import RatingSummary
+from tiercel.core.statistics.recent_ratings import RatingSummary
 from tiercel.core.tiers import MIN_SAMPLES, QUALITY_THRESHOLD, Figures, TierVerdict, recommend
 from tiercel.domain.catalogue import DEFAULT_TIERS, ModelProfile
 from tiercel.domain.decision import Proposal

@@ -29,6 +29,7 @@ LADDER: tuple[Rung, ...] = (
     Rung(width_s=DAY_S, keep_s=31 * DAY_S),
     Rung(width_s=FOREVER_S, keep_s=FOREVER_S),
 )
+FINEST_US = LADDER[0].width_s * 1_000_000
 _WIDTHS = {rung.width_s: i for i, rung in enumerate(LADDER)}
 
 
@@ -39,10 +40,10 @@ class Bucket(NamedTuple):
     start_s: int
 
 
-def finest(at_us: int) -> Bucket:
-    """The bucket an event of that time (microseconds since the epoch) falls into."""
+def finest(number: int) -> Bucket:
+    """The bucket that the events of `at_us // FINEST_US == number` fall into."""
     width_s = LADDER[0].width_s
-    return Bucket(width_s, at_us // (width_s * 1_000_000) * width_s)
+    return Bucket(width_s, number * width_s)
 
 
 def climb(bucket: Bucket, now_s: float) -> Bucket:

@@ -8,7 +8,7 @@ its newest per segment.
 from __future__ import annotations
 
 from tiercel.core.statistics.fold import OVERALL, Deltas, Key, model_key
-from tiercel.core.statistics.recent import RecentRatings
+from tiercel.core.statistics.recent_ratings import RecentRatings
 from tiercel.core.statistics.sums import Sums
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from tiercel.core.statistics.buckets import FOREVER_S, Bucket, climb
 from tiercel.core.statistics.fold import Deltas, Key
-from tiercel.core.statistics.recent import RecentOutcomes, RecentRatings
+from tiercel.core.statistics.recent_outcomes import RecentOutcomes
+from tiercel.core.statistics.recent_ratings import RecentRatings
 from tiercel.core.statistics.sums import Sums, total
 from tiercel.domain.events import StandingChange
 from tiercel.domain.request import Segment

@@ -22,7 +22,7 @@ CREATE INDEX decisions_by_time ON events (at_us) WHERE kind = 'decision';
 CREATE INDEX alerts_by_time ON events (at_us) WHERE kind = 'alert';
 CREATE INDEX outcomes_of_decision ON events (decision_id) WHERE kind = 'outcome';
 CREATE INDEX outcomes_by_completion ON events (completion_id) WHERE completion_id IS NOT NULL;
-CREATE INDEX ratings_of_decision ON events (decision_id, source)
+CREATE UNIQUE INDEX ratings_of_decision ON events (decision_id, source)
     WHERE kind = 'feedback' AND superseded = 0 AND decision_id IS NOT NULL;
 CREATE INDEX ratings_of_stage ON events (workflow, stage, tier, at_us)
     WHERE kind = 'feedback' AND superseded = 0 AND workflow IS NOT NULL;

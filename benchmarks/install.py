@@ -14,8 +14,6 @@ REPOSITORY = Path(__file__).parent.parent
 RUNS = 15
 _IMPORT = "import time; t = time.perf_counter(); import tiercel; print((time.perf_counter() - t) * 1000)"
 _NOTHING = _IMPORT.replace("tiercel", "json, asyncio, sqlite3")
-    "import time; t = time.perf_counter(); import json, asyncio, sqlite3; print((time.perf_counter() - t) * 1000)"
-)
 
 
 def size_mb(folder: Path) -> float:

@@ -160,13 +160,13 @@ def test_fault_15_one_source_with_100000_ratings_moves_nothing() -> None:
 
 def test_fault_15_how_many_hostile_sources_it_takes() -> None:
     """Against twenty honest users eight hostile ones are needed, whatever each of them sends."""
-    taken = next(
-        sources
-        for sources in range(1, 30)
-        if (world := honest_stage())
-        and (hostile_ratings(world, 1_000 * sources, *(f"mallory:{i}" for i in range(sources))) or True)
-        and world.tier != "capable"
-    )
+    taken = 0
+    tier = "capable"
+    while tier == "capable":
+        taken += 1
+        world = honest_stage()
+        hostile_ratings(world, 1_000 * taken, *(f"mallory:{i}" for i in range(taken)))
+        tier = world.tier
     assert taken == 8
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -45,7 +46,15 @@ SMALL, LARGE = model("small", "cheap"), model("large", "premium")
 class AwayStore(MemoryStore):
     """A store in memory that is `away` when told to be."""
 
-    away = False
+    def __init__(self) -> None:
+        super().__init__()
+        self.away = False
+        self._refused = threading.Semaphore(0)
+
+    def wait_until_noticed(self) -> None:
+        """Block until somebody has tried in vain and tries again: then he knows."""
+        for _ in range(2):
+            assert self._refused.acquire(timeout=10)
 
     def append(self, events: Sequence[Event], fold: Fold) -> Appended:
         self._check()
@@ -65,6 +74,7 @@ class AwayStore(MemoryStore):
 
     def _check(self) -> None:
         if self.away:
+            self._refused.release()
             raise StoreUnavailable("away, says the test")
 
 

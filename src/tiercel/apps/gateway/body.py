@@ -37,11 +37,15 @@ def headers(scope: Scope) -> dict[bytes, bytes]:
 
 
 def check_method(scope: Scope, allowed: Sequence[str]) -> None:
-    """Refuse another method than those with 405, and headers too large to be read with 431."""
+    """Refuse another method than those with 405, which says them."""
     if scope["method"] not in allowed:
         listed = ", ".join(allowed)
         message = f"{scope['method']} is not allowed here; allowed: {listed}"
         raise HttpError(405, message, "method_not_allowed", headers={"allow": listed})
+
+
+def check_headers(scope: Scope) -> None:
+    """Refuse headers beyond the limit with 431, and close the connection."""
     if sum(map(len, chain.from_iterable(scope["headers"]))) > MAX_HEADER_BYTES:
         message = f"the headers are longer than {MAX_HEADER_BYTES} bytes"
         raise HttpError(431, message, "headers_too_long", headers={"connection": "close"})

@@ -18,6 +18,7 @@ from tiercel.apps.gateway.body import (
     Scope,
     Send,
     check_head,
+    check_headers,
     check_method,
     header,
     parse_json,
@@ -43,6 +44,7 @@ async def chat(scope: Scope, receive: Receive, send: Send, state: GatewayState) 
     request_id = request_id_of(scope)
     try:
         limit = state.settings.server.max_body_bytes
+        check_headers(scope)
         check_method(scope, ("POST",))
         check_head(scope, limit)
         raw = await read_body(receive, limit, header(scope, b"content-length"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import replace
 
 from pydantic import Field
@@ -18,13 +17,10 @@ from tiercel.apps.gateway.feedback import Tokens
 from tiercel.apps.gateway.state import GatewayState
 from tiercel.apps.gateway.validation import Body, Limit, Name, Names, Query, read_json, read_query, validated
 from tiercel.domain.decision import Candidate
-from tiercel.domain.errors import NoEligibleModel, StoreError, UnknownModel
+from tiercel.domain.errors import NoEligibleModel, UnknownModel
 from tiercel.domain.request import DEFAULT_NAME, TASK_CAPABILITIES, RequestContext
 from tiercel.ports import DecisionRecord
 from tiercel.services.routes import Plan
-
-_FLUSH_S = 1.0
-"""How long a reader waits for what was decided just before to be in the log."""
 
 
 class DecisionBody(Body):
@@ -109,17 +105,11 @@ def _narrowed(context: RequestContext, models: list[str], state: GatewayState) -
 
 
 def _recent(state: GatewayState, limit: int) -> dict[str, object]:
-    _settle(state)
+    state.settle()
     return records.listed([records.decision(decision) for decision in state.router.store.recent_decisions(limit)])
 
 
 def _record(state: GatewayState, decision_id: str) -> DecisionRecord:
-    _settle(state)
+    state.settle()
     decision, _, _ = state.router.core.find(decision_id)
     return state.router.store.decision(decision_id) or DecisionRecord(decision, (), ())
-
-
-def _settle(state: GatewayState) -> None:
-    # with the store away the log is shown as far as it can be read
-    with suppress(StoreError):
-        state.router.learner.flush(_FLUSH_S)

@@ -9,7 +9,7 @@ from starlette.routing import Route, Router
 
 from tiercel.apps.gateway import decisions, feedback, insight, model_router, operations, page
 from tiercel.apps.gateway.answers import request_id_of, send_error
-from tiercel.apps.gateway.body import ClientGoneError, Message, Receive, Scope, Send, check_method
+from tiercel.apps.gateway.body import ClientGoneError, Message, Receive, Scope, Send, check_headers, check_method
 from tiercel.apps.gateway.errors import HttpError
 from tiercel.apps.gateway.state import GatewayState
 
@@ -67,6 +67,7 @@ class Endpoints:
         request_id = request_id_of(scope)
         answering = _Answering(send, request_id, body=scope["method"] != "HEAD")
         try:
+            check_headers(scope)
             await self._router(scope, receive, answering)
         except ClientGoneError:
             return

@@ -76,9 +76,9 @@ class EventStreams:
     def __len__(self) -> int:
         return len(self._open)
 
-    def new(self, kinds: Collection[str], *, heartbeat_s: float = HEARTBEAT_S) -> EventStream:
+    def new(self, kinds: Collection[str]) -> EventStream:
         """A stream of the events of some kinds, to be answered with."""
-        return EventStream(self, kinds, heartbeat_s)
+        return EventStream(self, kinds)
 
     def close(self) -> None:
         """End every stream: the process is about to."""
@@ -100,10 +100,9 @@ class EventStreams:
 class EventStream:
     """One listener's answer, an ASGI application: it ends when the client leaves or the process does."""
 
-    def __init__(self, streams: EventStreams, kinds: Collection[str], heartbeat_s: float) -> None:
+    def __init__(self, streams: EventStreams, kinds: Collection[str]) -> None:
         self._streams = streams
         self._feed = Feed(kinds)
-        self._heartbeat_s = heartbeat_s
         self._wake = asyncio.Event()
         self._ended = False
         self._gone = False
@@ -143,7 +142,7 @@ class EventStream:
     async def _send_next(self, send: Send) -> None:
         lines = b": nothing new\n\n"
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), self._heartbeat_s)
+            await asyncio.wait_for(self._wake.wait(), HEARTBEAT_S)
             self._wake.clear()
             lines, dropped = self._feed.take()
             self._streams.dropped += dropped

@@ -133,6 +133,7 @@ async def get_stats(request: Request, state: GatewayState) -> Response:
 
 
 def _stats(state: GatewayState, segment: Segment | None, time_range: str | None) -> dict[str, Any]:
+    state.settle()
     learner = state.router.learner
     since_s = None
     if time_range is not None:
@@ -218,6 +219,7 @@ async def get_alerts(request: Request, state: GatewayState) -> Response:
 
 def checked_alerts(state: GatewayState) -> list[Alert]:
     """Every alert known, newest first, after looking once more."""
+    state.settle()
     state.alerting.check()
     return state.alerting.history
 
@@ -225,9 +227,15 @@ def checked_alerts(state: GatewayState) -> list[Alert]:
 async def get_agents(request: Request, state: GatewayState) -> Response:
     """The configured agents, the model each was assigned, and what the calls for it did."""
     read_query(request, Query)
+    data = await asyncio.to_thread(_agents, state)
+    return json_answer(records.listed(data))
+
+
+def _agents(state: GatewayState) -> list[dict[str, Any]]:
+    state.settle()
     held = state.assignments.held(status=AssignmentStatus.ACTIVE)
     assigned = {assignment.decision["agent_id"]: assignment.decision["model_id"] for assignment in held}
-    data = [
+    return [
         {
             **records.agent(agent),
             "assigned_model_id": assigned.get(agent.agent_id),
@@ -235,7 +243,6 @@ async def get_agents(request: Request, state: GatewayState) -> Response:
         }
         for agent in state.settings.agents
     ]
-    return json_answer(records.listed(data))
 
 
 async def get_approvals(request: Request, state: GatewayState) -> Response:  # noqa: ARG001 - one signature for all

@@ -88,13 +88,12 @@ async def post_auto_assign(request: Request, state: GatewayState) -> Response:
     body = validated(AutoAssignBody, await read_json(request, state))
     recorded = await asyncio.to_thread(state.assignments.assign_all, body.strategy, capacity=body.capacity)
     made = [assignment.to_dict() for assignment in recorded.assignments]
-    matches = [assignment["capability_score"] for assignment in made]
     answer = {
         "success": True,
         "assignments": made,
         "strategy": body.strategy,
         "total_assignments": len(made),
-        "avg_match_score": sum(matches) / len(matches) if matches else None,
+        "avg_match_score": _mean([assignment["capability_score"] for assignment in made]),
         "total_score": sum(assignment["performance_score"] for assignment in made),
         "timestamp": _now(state),
         "durable": recorded.durable,
@@ -139,33 +138,42 @@ def _changed(recorded: Recorded) -> Response:
 async def get_stats(request: Request, state: GatewayState) -> Response:
     """How many models, agents and assignments there are, and what the calls did."""
     read_query(request, Query)
+    return json_answer(await asyncio.to_thread(_stats, state))
+
+
+def _stats(state: GatewayState) -> dict[str, Any]:
+    state.settle()
     held = [assignment.decision for assignment in state.assignments.held(status=AssignmentStatus.ACTIVE)]
     matches = [decision["capability_score"] for decision in held]
-    overall = await asyncio.to_thread(state.performance.overall_metrics)
-    online = sum(1 for agent in state.settings.agents if agent.status == AgentStatus.ONLINE)
     models = {model.model_id: 0 for model in state.router.core.catalogue}
     for decision in held:
         models[decision["model_id"]] = models.get(decision["model_id"], 0) + 1
-    return json_answer(
-        {
-            "total_models": len(state.router.core.catalogue),
-            "total_agents": len(state.settings.agents),
-            "online_agents": online,
-            "total_assignments": len(held),
-            "assignments_by_model": models,
-            "avg_match_score": sum(matches) / len(matches) if matches else None,
-            "active_alerts": len(state.alerting.active),
-            "calls": overall.to_dict(),
-            "timestamp": _now(state),
-        }
-    )
+    return {
+        "total_models": len(state.router.core.catalogue),
+        "total_agents": len(state.settings.agents),
+        "online_agents": sum(1 for agent in state.settings.agents if agent.status == AgentStatus.ONLINE),
+        "total_assignments": len(held),
+        "assignments_by_model": models,
+        "avg_match_score": _mean(matches),
+        "active_alerts": len(state.alerting.active),
+        "calls": state.performance.overall_metrics().to_dict(),
+        "timestamp": _now(state),
+    }
+
+
+def _mean(scores: Sequence[float]) -> float | None:
+    return sum(scores) / len(scores) if scores else None
 
 
 async def get_metrics(request: Request, state: GatewayState) -> Response:
     """Latency, success and the best models, over all time."""
     read_query(request, Query)
-    report = await asyncio.to_thread(state.performance.metrics)
-    return json_answer(report.to_dict())
+    return json_answer(await asyncio.to_thread(_metrics, state))
+
+
+def _metrics(state: GatewayState) -> dict[str, Any]:
+    state.settle()
+    return state.performance.metrics().to_dict()
 
 
 async def get_performance(request: Request, state: GatewayState) -> Response:
@@ -175,6 +183,7 @@ async def get_performance(request: Request, state: GatewayState) -> Response:
 
 
 def _performance(state: GatewayState, time_range: TimeRange) -> dict[str, Any]:
+    state.settle()
     learner = state.router.learner
     since_s = learner.clock.now().timestamp() - time_range.window_s
     buckets = [(b, sums) for b, sums in learner.knowledge.buckets(OVERALL) if b.start_s + b.width_s > since_s]
@@ -229,11 +238,16 @@ async def _alerts(request: Request, state: GatewayState, *, active: bool | None)
 async def get_models(request: Request, state: GatewayState) -> Response:
     """The catalogue, and what the calls of each model did."""
     read_query(request, Query)
-    models = [
+    models = await asyncio.to_thread(_models, state)
+    return json_answer({"models": models, "total": len(models), "timestamp": _now(state)})
+
+
+def _models(state: GatewayState) -> list[dict[str, Any]]:
+    state.settle()
+    return [
         {**records.model(model), **state.performance.model_metrics(model.model_id).to_dict()}
         for model in state.router.core.catalogue
     ]
-    return json_answer({"models": models, "total": len(models), "timestamp": _now(state)})
 
 
 def _now(state: GatewayState) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -12,6 +13,7 @@ from tiercel.config.settings import Settings
 from tiercel.core.adaptive import AdaptiveConfig
 from tiercel.core.statistics.fold import fold
 from tiercel.domain.alerts import AlertThresholds
+from tiercel.domain.errors import StoreError
 from tiercel.library.router import AsyncRouter
 from tiercel.services.alerting import Alerting
 from tiercel.services.assignments import Assignments
@@ -22,6 +24,7 @@ from tiercel.services.performance import Performance
 log = logging.getLogger("tiercel.gateway")
 
 ALERT_CHECK_S = 5.0
+SETTLE_S = 1.0
 
 
 class GatewayState:
@@ -62,6 +65,15 @@ class GatewayState:
         """Follow other processes, and look for alerts every few seconds. Call it where an event loop runs."""
         self.router.learner.start()
         self._watching = asyncio.create_task(self._watch())
+
+    def settle(self) -> None:
+        """Wait (in a thread, not in the loop) until what happened so far is learned.
+
+        For a second at most, and not while the store is away: then what is known is shown as far as it is known.
+        """
+        if not self.router.learner.degraded:
+            with suppress(StoreError):
+                self.router.learner.flush(SETTLE_S)
 
     async def close(self) -> None:
         """End the streams, commit what is buffered and close the store; idempotent."""

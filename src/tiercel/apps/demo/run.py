@@ -78,10 +78,10 @@ async def _replayed(url: str, settings: DemoSettings, console: Console) -> Resul
 
 def _keep(console: Console, url: str) -> None:
     """Leave everything up until an interrupt."""
-    console.print(f"\nThe gateway is up. Open {url} in a browser, or ask it:")
-    console.print(f"  curl '{url}/v1/recommendations?workflow={WORKFLOW}'")
-    console.print("(latencies there are those of this run, sped up). Ctrl-C ends it.")
     try:
+        console.print(f"\nThe gateway is up. Open {url} in a browser, or ask it:")
+        console.print(f"  curl '{url}/v1/recommendations?workflow={WORKFLOW}'")
+        console.print("(latencies there are those of this run, sped up). Ctrl-C ends it.")
         while True:
             signal.pause()
     except KeyboardInterrupt:

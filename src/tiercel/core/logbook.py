@@ -1,7 +1,8 @@
 """The rules of the log, the same for every store: when an id is used again, and when a rating revises another.
 
-Time alone orders the ratings of one decision by one source, so that it does not matter which of two arrives first:
-the newest is in force. Two of the same microsecond are put one microsecond apart.
+Time orders the ratings of one decision by one source, so that it does not matter which of two arrives first: the
+newest is in force. Of two within a millisecond, which clocks do not tell apart, the later arrival is the newer; it is
+put a microsecond after the other, so that everyone who looks at the times comes to the same conclusion.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.events import Event, Feedback, Rating, StandingChange
 
@@ -17,6 +17,7 @@ Rater = tuple[str, str]
 """Who has one rating in force of what: (decision_id, source)."""
 
 _TICK = timedelta(microseconds=1)
+_SAME_MOMENT = timedelta(milliseconds=1)
 
 
 def rater(event: Feedback) -> Rater | None:
@@ -33,11 +34,10 @@ def revise(event: Feedback, in_force: Feedback | None) -> tuple[Feedback, bool]:
     """
     if in_force is None:
         return (event if event.replaces is None else replace(event, replaces=None)), True
-    at = event.recorded_at
-    if at < in_force.recorded_at:
+    at, newest_at = event.recorded_at, in_force.recorded_at
+    if at <= newest_at - _SAME_MOMENT:
         return replace(event, replaces=_rating(event)), False
-    if at == in_force.recorded_at:
-        at += _TICK
+    at = max(at, newest_at + _TICK)
     taken_back = _rating(in_force) if in_force.segment == event.segment else None
     return replace(event, recorded_at=at, replaces=taken_back), True
 
@@ -65,8 +65,6 @@ def event_time(event: Event) -> datetime:
         return event.decided_at
     if isinstance(event, StandingChange):
         return event.changed_at
-    if isinstance(event, Alert):
-        return event.resolved_at or event.timestamp
     return event.recorded_at
 
 

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from tiercel import bootstrap
 from tiercel.config.settings import RouteSettings, Settings, StoreSettings
-from tiercel.core.draws import Uniform
+from tiercel.core.draws import Uniform, seeded
 from tiercel.core.policies.base import Policy
 from tiercel.domain.catalogue import DEFAULT_TIERS, Agent, ModelProfile
 from tiercel.domain.decision import Decision
@@ -41,7 +41,11 @@ class Completion:
 
 
 class _Routing:
-    """What both routers have in common: the wiring, and everything that does not wait."""
+    """What both routers have in common: the wiring, and everything that does not wait.
+
+    `models` and the rest describe a router in code; `settings` (see `from_config`) takes their place. `seed` makes the
+    draws reproducible. A `store` given open is closed with the router.
+    """
 
     def __init__(
         self,
@@ -53,9 +57,12 @@ class _Routing:
         agents: Sequence[Agent] = (),
         settings: Settings | None = None,
         clock: Clock = bootstrap.SYSTEM_CLOCK,
+        seed: int | None = None,
         uniform: Uniform | None = None,
         providers: Mapping[str, Provider] | None = None,
     ) -> None:
+        if uniform is None and seed is not None:
+            uniform = seeded(seed)
         if settings is None:
             url = store if isinstance(store, str) else store.url
             settings = Settings(

@@ -6,10 +6,12 @@ import asyncio
 import gc
 import ipaddress
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from granian import Granian
@@ -51,7 +53,25 @@ def create() -> Gateway:
     if path is None:
         problem = Problem(environment.CONFIG_VARIABLE, "must name the configuration file", "", "missing")
         raise ConfigurationError([problem])
-    return build_gateway(bootstrap.load_settings(path), on_ready=_announce)
+    gateway = build_gateway(bootstrap.load_settings(path), on_ready=lambda: _ready(gateway))
+    return gateway
+
+
+async def _ready(gateway: Gateway) -> None:
+    _end_event_streams_on_stop(gateway)
+    await _announce()
+
+
+def _end_event_streams_on_stop(gateway: Gateway) -> None:
+    """End streams of events when told to stop: granian waits for every connection before it tells the application."""
+    loop = asyncio.get_running_loop()
+
+    def told(_signal: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(gateway.state.streams.close)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # this is called beside granian's own handler, which the loop learns of through its wake-up descriptor
+        signal.signal(number, told)
 
 
 async def _announce() -> None:

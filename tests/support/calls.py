@@ -52,3 +52,32 @@ def check_error(answer: Any, status: int) -> dict[str, Any]:  # noqa: ANN401
     assert set(error) >= {"message", "type", "param", "code"}
     assert error["message"]
     return error
+
+
+LOOPED_CHAT = {
+    "model": "auto",
+    "messages": [{"role": "user", "content": "hi"}],
+    "metadata": {"workflow": "w", "stage": "s"},
+}
+"""A chat completion of the stage w/s."""
+
+
+def decide(http: TestClient, **body: object) -> dict[str, Any]:
+    """A decision."""
+    answer = http.post("/v1/decisions", json=body)
+    assert answer.status_code == 200, answer.text
+    decided: dict[str, Any] = answer.json()
+    return decided
+
+
+def rate(http: TestClient, body: object, status: int = 202) -> Any:  # noqa: ANN401 - JSON
+    """Post feedback, which has to be answered so."""
+    answer = http.post("/v1/feedback", json=body)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+def ratings(http: TestClient, decision_id: str) -> list[dict[str, Any]]:
+    """The feedback of a decision so far."""
+    found: list[dict[str, Any]] = http.get(f"/v1/decisions/{decision_id}").json()["feedback"]
+    return found

@@ -5,5 +5,12 @@ chat.py     the hot path: POST /v1/chat/completions
 body.py     reading a request's body, and JSON as strict as the specification wants it
 context.py  workflow, stage, agent ... from metadata and headers
 errors.py   from an error to an answer
+answers.py  what every answer has in common
 state.py    what every endpoint needs
+server.py   running it
+
+endpoints.py     which path and method is answered by what, but for the hot path
+validation.py    bodies and parameters of tiercel's own calls
+records.py       domain records as JSON values
+decisions.py, feedback.py, insight.py, event_stream.py, operations.py, prometheus.py, model_router.py, page.py
 """

@@ -1,6 +1,6 @@
 -- wrk script: POST one chat completion; print the totals as one JSON line.
 -- Arguments after "--": "json" or "stream".
-local body_head = '{"model":"scripted-1","temperature":0.2,"max_tokens":256,'
+local body_head = '{"model":"auto","temperature":0.2,"max_tokens":256,'
 local messages = '"messages":[{"role":"system","content":"' .. string.rep("You are terse. ", 20) ..
   '"},{"role":"user","content":"' .. string.rep("Why is the sky blue? ", 20) .. '"}]}'
 

@@ -12,10 +12,17 @@ from itertools import count
 _ID_BYTES = 16
 _AT_A_TIME = 256
 _ready: list[str] = []
-# a forked process must not hand out what its parent will
-os.register_at_fork(after_in_child=_ready.clear)
-_process = os.urandom(8).hex()
+_process = [os.urandom(8).hex()]
 _requests = count()
+
+
+def _renew() -> None:
+    """A forked process must not hand out what its parent will."""
+    _ready.clear()
+    _process[0] = os.urandom(8).hex()
+
+
+os.register_at_fork(after_in_child=_renew)
 
 
 def _hex() -> str:
@@ -45,4 +52,4 @@ def new_alert_id() -> str:
 
 def new_request_id() -> str:
     """The id of a request that came without one: unique, but no secret, for it gives access to nothing."""
-    return f"req_{_process}{next(_requests):08x}"
+    return f"req_{_process[0]}{next(_requests):08x}"

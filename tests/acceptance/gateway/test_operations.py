@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
@@ -13,9 +14,11 @@ from starlette.testclient import TestClient
 
 from support.calls import check_error
 from support.in_process import AwayStore, client, gateway_settings, gateway_state, model
+from tiercel.apps.gateway import operations
 from tiercel.apps.gateway.endpoints import RESOURCES
 from tiercel.apps.gateway.state import GatewayState
 from tiercel.config.settings import RouteSettings
+from tiercel.domain.decision import Decision
 
 
 @pytest.fixture
@@ -60,6 +63,25 @@ def test_not_ready_says_why_and_no_more(http: TestClient, state: GatewayState) -
     assert "says the test" not in ready.text
     assert http.get("/health").status_code == 200
     store.away = False
+
+
+def test_a_store_that_hangs_is_asked_once_and_not_waited_for(
+    http: TestClient, state: GatewayState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released, asked = threading.Event(), []
+
+    def hang(limit: int) -> list[Decision]:
+        asked.append(limit)
+        released.wait(20)
+        return []
+
+    monkeypatch.setattr(operations, "PROBE_S", 0.01)
+    monkeypatch.setattr(state.router.store, "recent_decisions", hang)
+    for _ in range(20):
+        checks = http.get("/ready").json()["checks"]
+        assert checks["store"] == {"ok": False, "problem": "does not answer within 0.01 s"}
+    assert len(asked) == 1
+    released.set()
 
 
 def test_a_gateway_that_can_call_nobody_is_not_ready() -> None:

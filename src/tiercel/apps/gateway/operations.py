@@ -16,7 +16,7 @@ from tiercel.apps.gateway.validation import Query, read_query
 from tiercel.domain.errors import StoreError, UnknownModel
 
 _OWNER = "tiercel"
-_PROBE_S = 2.0
+PROBE_S = 0.8
 
 
 async def get_health(request: Request, state: GatewayState) -> Response:  # noqa: ARG001 - one signature for all
@@ -51,10 +51,13 @@ async def get_ready(request: Request, state: GatewayState) -> Response:  # noqa:
 
 async def _store_problem(state: GatewayState) -> str | None:
     """Why the store cannot be read, in words without an address or a path; None if it can."""
+    # one probe at a time: a store that hangs must not take a thread for every time somebody asks
+    if state.probe is None or state.probe.done():
+        state.probe = asyncio.ensure_future(asyncio.to_thread(state.router.store.recent_decisions, 1))
     try:
-        await asyncio.wait_for(asyncio.to_thread(state.router.store.recent_decisions, 1), _PROBE_S)
+        await asyncio.wait_for(asyncio.shield(state.probe), PROBE_S)
     except TimeoutError:
-        return f"does not answer within {_PROBE_S:g} s"
+        return f"does not answer within {PROBE_S:g} s"
     except StoreError as error:
         return f"cannot be read ({type(error).__name__})"
     return None

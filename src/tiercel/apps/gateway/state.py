@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -13,6 +14,7 @@ from tiercel.config.settings import Settings
 from tiercel.core.adaptive import AdaptiveConfig
 from tiercel.core.statistics.fold import fold
 from tiercel.domain.alerts import AlertThresholds
+from tiercel.domain.decision import Decision
 from tiercel.domain.errors import StoreError
 from tiercel.library.router import AsyncRouter
 from tiercel.services.alerting import Alerting
@@ -59,6 +61,7 @@ class GatewayState:
         )
         self.streams = EventStreams(learner)
         self.started_at = learner.clock.now()
+        self.probe: asyncio.Future[Sequence[Decision]] | None = None
         self._watching: asyncio.Task[None] | None = None
 
     def start(self) -> None:

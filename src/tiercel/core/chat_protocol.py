@@ -81,6 +81,7 @@ class StreamReader:
     __slots__ = (
         "_hide_usage",
         "_rest",
+        "answered",
         "completion_id",
         "fault",
         "finished",
@@ -97,6 +98,7 @@ class StreamReader:
         self.usage: ReadUsage | None = None
         self.tokens_seen = 0
         self.first_token_seen = False
+        self.answered = False
         self.finished = False
         self.fault = ""
         self.overflowed = False
@@ -126,8 +128,8 @@ class StreamReader:
 
     @property
     def whole(self) -> bool:
-        """Whether the stream came to its proper end."""
-        return self.finished and not self.fault
+        """Whether the stream answered and came to its proper end."""
+        return self.finished and self.answered and not self.fault
 
     def _hold(self, rest: bytes) -> None:
         if len(rest) > self.MAX_EVENT_BYTES:
@@ -159,6 +161,7 @@ class StreamReader:
         if chunk.error is not None:
             self.fault = self.fault or "error_event"
         for choice in chunk.choices:
+            self.answered = True
             if choice.finish_reason:
                 self.finished = True
             delta = choice.delta

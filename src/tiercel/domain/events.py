@@ -11,6 +11,9 @@ from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.request import Segment
 
+CLIENT_LEFT = "client_left"
+"""The `error` of a call whose caller left before its end: it cost something, and says nothing of the model."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:

@@ -208,7 +208,7 @@ class _Routing:
         """Calls through the configured providers; connections are opened with the first."""
         if self._completions is None:
             providers = self._providers if self._providers is not None else bootstrap.build_providers(self.settings)
-            self._completions = Completions(self.core, providers)
+            self._completions = Completions(self.core, providers, timeout_s=self.settings.server.timeout_s)
         return self._completions
 
     def _close(self) -> None:

@@ -20,6 +20,7 @@ from tiercel.core.chat_protocol import CompletionFacts, StreamReader, read_compl
 from tiercel.domain.catalogue import ModelProfile
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import ProviderError, ProviderProtocolError, ProviderTimeout
+from tiercel.domain.events import CLIENT_LEFT
 from tiercel.domain.request import RequestContext
 from tiercel.ports import Provider, ProviderResponse
 from tiercel.services.router import Router
@@ -98,8 +99,14 @@ class Completions:
             decision = self._router.decide(request, request_id=request_id, plan=plan)
         attempts: list[Attempt] = []
         for model in self._candidates(decision, may_fall_back=not requested_model):
-            fallback_from = attempts[0].model if attempts else ""
-            call = _Call(self._router, decision, model, fallback_from, self._clock.monotonic_s())
+            call = _Call(
+                self._router,
+                decision,
+                model,
+                fallback_from=attempts[0].model if attempts else "",
+                sent_at_s=self._clock.monotonic_s(),
+                prompt_tokens=request.prompt_tokens,
+            )
             provider = self._providers.get(model.provider)
             if provider is None:
                 attempts.append(call.failed("no_provider"))
@@ -145,16 +152,24 @@ class Completions:
 class _Call:
     """One call to one model, from being sent to its outcome."""
 
-    __slots__ = ("_decision", "_fallback_from", "_model", "_recorded", "_router", "_sent_at_s")
+    __slots__ = ("_decision", "_fallback_from", "_model", "_prompt_tokens", "_recorded", "_router", "_sent_at_s")
 
     def __init__(
-        self, router: Router, decision: Decision, model: ModelProfile, fallback_from: str, sent_at_s: float
+        self,
+        router: Router,
+        decision: Decision,
+        model: ModelProfile,
+        *,
+        fallback_from: str,
+        sent_at_s: float,
+        prompt_tokens: int,
     ) -> None:
         self._router = router
         self._decision = decision
         self._model = model
         self._fallback_from = fallback_from
         self._sent_at_s = sent_at_s
+        self._prompt_tokens = prompt_tokens or None  # estimated, for a stream that ends without its usage
         self._recorded = False
 
     def failed(self, error: str, status: int = 0) -> Attempt:
@@ -188,7 +203,7 @@ class _Call:
         """Relay events as they come; whatever ends this, the outcome is recorded once."""
         clock = self._router.learner.clock
         first_token_ms: float | None = None
-        error = "client_left"
+        error = CLIENT_LEFT
         try:
             async with aclosing(response.body) as arriving:
                 async for arrived in arriving:
@@ -206,7 +221,7 @@ class _Call:
             if error == "stream_truncated":
                 raise ProviderProtocolError("the stream ended before its end")
         except ProviderError as broken:
-            error = reader.fault or (_word(broken) if error == "client_left" else error)
+            error = reader.fault or (_word(broken) if error == CLIENT_LEFT else error)
             raise
         finally:
             self._record_stream(reader, first_token_ms, error)
@@ -214,11 +229,11 @@ class _Call:
     def _record_stream(self, reader: StreamReader, first_token_ms: float | None, error: str) -> None:
         usage = reader.usage
         self._record(
-            success=error in ("", "client_left"),
+            success=error in ("", CLIENT_LEFT),
             error=error,
             first_token_ms=first_token_ms,
             completion_id=reader.completion_id,
-            prompt_tokens=usage.prompt_tokens if usage else None,
+            prompt_tokens=usage.prompt_tokens if usage else self._prompt_tokens,
             completion_tokens=usage.completion_tokens if usage else reader.tokens_seen,
             usage_estimated=usage is None,
         )

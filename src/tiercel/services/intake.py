@@ -24,6 +24,8 @@ from tiercel.services.ids import new_feedback_id
 from tiercel.services.learner import Learner
 from tiercel.services.router import Router
 
+MAX_FIGURE = 10**12
+"""More milliseconds, tokens or dollars no call takes; and sums of such figures fit everywhere."""
 MAX_METADATA_BYTES = 16 * 1024
 MAX_METADATA_KEYS = 64
 MAX_METADATA_LEVELS = 8
@@ -139,19 +141,19 @@ def _name_problems(request: FeedbackRequest) -> list[Problem]:
 def outcome_problems(
     latency_ms: object, prompt_tokens: object, completion_tokens: object, cost_usd: object
 ) -> list[Problem]:
-    """What is wrong with the figures of an outcome: finite and not negative, tokens whole, None where unknown."""
+    """What is wrong with the figures of an outcome: 0..1e12, tokens whole, None where unknown."""
     problems = []
     figures = (("latency_ms", latency_ms), ("cost_usd", 0.0 if cost_usd is None else cost_usd))
     for name, value in figures:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            problems.append(Problem(name, "must be a number of at least 0", repr(value)[:80], "type"))
-        elif not (math.isfinite(value) and value >= 0):
-            problems.append(Problem(name, "must be a number of at least 0", repr(value), "range"))
+            problems.append(Problem(name, "must be a number in 0..1e12", repr(value)[:80], "type"))
+        elif not 0 <= value <= MAX_FIGURE:
+            problems.append(Problem(name, "must be a number in 0..1e12", repr(value), "range"))
     for name, tokens in (("prompt_tokens", prompt_tokens), ("completion_tokens", completion_tokens)):
         if tokens is not None and (isinstance(tokens, bool) or not isinstance(tokens, int)):
-            problems.append(Problem(name, "must be a whole number of at least 0", repr(tokens)[:80], "type"))
-        elif tokens is not None and tokens < 0:
-            problems.append(Problem(name, "must be a whole number of at least 0", repr(tokens), "range"))
+            problems.append(Problem(name, "must be a whole number in 0..1e12", repr(tokens)[:80], "type"))
+        elif tokens is not None and not 0 <= tokens <= MAX_FIGURE:
+            problems.append(Problem(name, "must be a whole number in 0..1e12", repr(tokens), "range"))
     return problems
 
 

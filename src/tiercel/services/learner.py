@@ -7,6 +7,7 @@ What other processes log is read from the log, in its order, before or between o
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -18,6 +19,8 @@ from tiercel.domain.errors import PositionLost, StoreUnavailable
 from tiercel.domain.events import Event, StandingChange
 from tiercel.ports import Appended, Clock, Store
 from tiercel.services.group_commit import CommitSettings, CommitStatus, GroupCommit, Receipt
+
+log = logging.getLogger("tiercel.learner")
 
 RETENTION_S = 7 * 86_400.0
 HOUSEKEEPING_S = 300.0
@@ -143,7 +146,7 @@ class Learner:
                 # another process logged in between: its events and ours, in the order of the log
                 while self._position < appended.last_position:
                     self._learn_next()
-            changes = self.review(appended) if self.review else ()
+            changes = self._reviewed(appended)
             if changes:
                 self._append(changes)
         return appended
@@ -167,4 +170,14 @@ class Learner:
         self.knowledge.add(appended.deltas)
         self._position = position
         for listener in self._listeners:
-            listener(appended)
+            try:
+                listener(appended)
+            except Exception:  # what is committed is committed, whatever becomes of those who watch
+                log.exception("a listener failed by a fault of its own")
+
+    def _reviewed(self, appended: Appended) -> Sequence[StandingChange]:
+        try:
+            return self.review(appended) if self.review else ()
+        except Exception:  # likewise: the events stand, and the next ones are reviewed again
+            log.exception("the review of what was learned failed by a fault of tiercel")
+            return ()

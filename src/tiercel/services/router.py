@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from tiercel.core.capability import match_score as match_score_of
 from tiercel.core.draws import Uniform
 from tiercel.core.eligibility import divide
 from tiercel.core.policies.base import Situation, draw
@@ -174,6 +175,8 @@ class Router:
             raise UnknownModel(model or decision.model)
         if cost_usd is None and profile.price is not None and prompt_tokens is not None:
             cost_usd = profile.price.cost_usd(prompt_tokens, completion_tokens or 0)
+        if match_score is None and decision.requires:
+            match_score = match_score_of(decision.requires, (), 0, profile)
         outcome = Outcome(
             decision_id=decision.id,
             recorded_at=self.learner.clock.now(),

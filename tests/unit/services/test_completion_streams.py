@@ -130,3 +130,10 @@ async def test_a_cancelled_reader_ends_the_call() -> None:
         await reading
     assert called.provider.left == 1
     assert len(called.outcomes()) == 1
+
+
+async def test_a_stream_that_says_nothing_but_done_is_a_failure() -> None:
+    called = Called(Reply((b"data: [DONE]\n\n",)))
+    with pytest.raises(ProviderError):
+        await called.call(STREAMED)
+    assert [(o.success, o.error) for o in called.outcomes()] == [(False, "stream_truncated")]

@@ -11,6 +11,7 @@ from tiercel.core.policies.random import RandomPolicy
 from tiercel.core.statistics.fold import model_key, segment_model_key
 from tiercel.domain.catalogue import Agent, ModelProfile
 from tiercel.domain.errors import InvalidInput, NoEligibleModel, UnknownDecision, UnknownModel
+from tiercel.domain.events import CLIENT_LEFT
 from tiercel.domain.request import RequestContext, stage_segment
 from tiercel.services.intake import FeedbackRequest
 from tiercel.services.routes import Route
@@ -162,3 +163,17 @@ def test_models_of_an_unknown_route_are_refused() -> None:
         bench(routes=[Route(policy=RandomPolicy(), models=("gpt-99",))], models=(model("small", "cheap"),)),
     ):
         pass
+
+
+def test_a_call_the_client_left_costs_and_says_nothing_of_the_model() -> None:
+    with bench() as b:
+        decision = b.router.decide(REVIEW)
+        b.learner.record(
+            b.router.outcome(
+                decision, success=True, latency_ms=9e6, prompt_tokens=10, completion_tokens=2, error=CLIENT_LEFT
+            )
+        )
+        sums = b.learner.knowledge.sums(model_key("small"))
+        assert not b.learner.knowledge.outcomes(segment_model_key(decision.segment, "small"))
+    assert (sums.requests, sums.mean_latency_ms) == (0, None)
+    assert sums.cost_usd == pytest.approx(14e-6)

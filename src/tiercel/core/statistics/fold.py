@@ -13,7 +13,7 @@ from tiercel.core.statistics.buckets import FINEST_US, Bucket, climb, finest
 from tiercel.core.statistics.recent_outcomes import OutcomeSample, RecentOutcomes
 from tiercel.core.statistics.recent_ratings import RatingEntry, RatingSample, RecentRatings
 from tiercel.core.statistics.sums import NANO_PER_MS, Sums, nano, total
-from tiercel.domain.events import Event, Feedback, Outcome, StandingChange
+from tiercel.domain.events import CLIENT_LEFT, Event, Feedback, Outcome, StandingChange
 from tiercel.domain.request import Segment, agent_segment
 
 Key = tuple[str, ...]
@@ -147,6 +147,9 @@ def _fold_outcomes(deltas: Deltas, events: Iterable[Outcome]) -> None:
         sums = calls.get(cell)
         if sums is None:
             sums = calls[cell] = Sums()
+        if event.error == CLIENT_LEFT:
+            sums.add_usage(event.prompt_tokens, event.completion_tokens, event.cost_usd)
+            continue
         sums.add_call(
             success=event.success,
             latency_ms=event.latency_ms,

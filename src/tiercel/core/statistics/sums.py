@@ -95,14 +95,18 @@ class Sums:
                 self.latency_max_ns = latency_ns
             bin_number = _key(clamped_ms)
             self.latency_bins[bin_number] = self.latency_bins.get(bin_number, 0) + 1
+        if match_score is not None:
+            self.matched += 1
+            self.match_nano += nano(match_score)
+        self.add_usage(prompt_tokens, completion_tokens, cost_usd)
+
+    def add_usage(self, prompt_tokens: int | None, completion_tokens: int | None, cost_usd: float | None) -> None:
+        """Add what a call took, as far as it is known."""
         self.prompt_tokens += prompt_tokens or 0
         self.completion_tokens += completion_tokens or 0
         if cost_usd is not None:
             self.costed += 1
             self.cost_nano += nano(cost_usd)
-        if match_score is not None:
-            self.matched += 1
-            self.match_nano += nano(match_score)
 
     def add_ratings(self, count: int, quality_nano: int, quality_sq_nano: int) -> None:
         """Add so many ratings with these sums of their qualities and of the squares; negative takes back."""
@@ -119,7 +123,7 @@ class Sums:
         self.ratings += other.ratings
         self.quality_nano += other.quality_nano
         self.quality_sq_nano += other.quality_sq_nano
-        if not other.requests:
+        if not other.has_calls:
             return
         self.requests += other.requests
         self.successes += other.successes
@@ -138,7 +142,12 @@ class Sums:
 
     def __bool__(self) -> bool:
         """Whether there is anything to add up."""
-        return bool(self.requests or self.ratings or self.quality_nano or self.quality_sq_nano)
+        return bool(self.has_calls or self.ratings or self.quality_nano or self.quality_sq_nano)
+
+    @property
+    def has_calls(self) -> bool:
+        """Whether any call left a trace, if only its cost."""
+        return bool(self.requests or self.costed or self.prompt_tokens or self.completion_tokens)
 
     @property
     def failures(self) -> int:

@@ -41,17 +41,22 @@ def commit() -> str:
     return described.stdout.strip() or "unknown"
 
 
-def store(name: str, figures: Mapping[str, object]) -> Path:
-    """Write `figures` to results/NAME.json and say so."""
+def _module() -> str:
+    """The measurement that runs, as `python -m` takes it."""
+    spec = sys.modules["__main__"].__spec__
+    return "benchmarks" if spec is None else spec.name.removesuffix(".__main__")
+
+
+def store(name: str, figures: Mapping[str, object]) -> None:
+    """Write `figures` to results/NAME.json."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     content = {
         "name": name,
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join(["python", *sys.argv]) if sys.argv[0].endswith(".py") else " ".join(sys.argv),
+        "command": " ".join(["python -m", _module(), *sys.argv[1:]]),
         "commit": commit(),
         "machine": machine(),
         "figures": figures,
     }
     path.write_text(json.dumps(content, indent=2) + "\n")
-    return path

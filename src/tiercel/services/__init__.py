@@ -1,1 +1,1 @@
-"""Use cases: router, learner, completion, tracking, alerting. They know core and ports; no HTTP, no driver."""
+"""Use cases: deciding, calling, learning, watching. They know core and ports; no HTTP, no driver."""

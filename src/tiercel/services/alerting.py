@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import secrets
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -21,6 +20,7 @@ from tiercel.core.alert_rules import Alarm, Breach, no_models_breach, transition
 from tiercel.core.statistics.fold import micros
 from tiercel.domain.alerts import Alert, AlertKey, AlertThresholds, AlertType, Severity
 from tiercel.ports import Appended, Clock
+from tiercel.services.ids import new_alert_id
 from tiercel.services.learner import Learner
 
 log = logging.getLogger("tiercel.alerts")
@@ -186,7 +186,7 @@ class Alerting:
         subject = json.dumps([key, severity, slot])
         alert_id = f"alert_{hashlib.sha256(subject.encode()).hexdigest()[:32]}"
         # known already: the clock was stepped back, or there is no cooldown
-        return alert_id if alert_id not in self._history else f"alert_{secrets.token_hex(16)}"
+        return alert_id if alert_id not in self._history else new_alert_id()
 
     def _monotonic_us(self) -> int:
         return round(self._clock.monotonic_s() * 1e6)

@@ -1,6 +1,6 @@
 """The way into the log and out of it again: events are logged, then learned, in one order for live use and restart.
 
-    leave / send -> group commit: store.append (log and state, one transaction) -> knowledge -> reviews -> listeners
+    leave / send -> group commit: store.append -> knowledge -> reviews -> listeners
 
 What other processes log is read from the log, in its order, before or between our own.
 """
@@ -117,11 +117,6 @@ class Learner:
             self.store.compact(now)
             self.store.trim(now - timedelta(seconds=self._retention_s))
             self.knowledge.compact(now.timestamp())
-
-    def reload(self) -> None:
-        """Forget what is in memory and read the state from the store again."""
-        with self._lock:
-            self._load()
 
     def close(self) -> None:
         """Commit what is buffered and stop; idempotent."""

@@ -3,7 +3,8 @@
 store.py       the port
 log_rows.py    events as rows
 state_rows.py  the learned state as rows, and how it follows the log
-database.py    connections, transactions, migrations, what to do with a damaged file
+database.py    connections, transactions, migrations
+quarantine.py  what to do with a damaged file
 errors.py      SQLite's result codes as tiercel's errors
 migrations/    the schema, one numbered file per version
 """

@@ -34,7 +34,6 @@ class OutcomeSummary(NamedTuple):
     success_rate: float | None
     mean_latency_ms: float | None
     consecutive_failures: int
-    newest_at_us: int
 
 
 OutcomeColumns = tuple[tuple[int, ...], tuple[str, ...], tuple[bool, ...], tuple[int, ...]]
@@ -95,10 +94,6 @@ class RecentOutcomes:
             cached = self._summary = (question, _summarise(samples[question[1] :]))
         return cached[1]
 
-    def failures_since(self, at_us: int) -> int:
-        """How many of the samples at or after `at_us` failed."""
-        return sum(1 for s in tuple(self._samples) if s.at_us >= at_us and not s.success)
-
     def __iter__(self) -> Iterator[OutcomeSample]:
         return iter(tuple(self._samples))
 
@@ -136,5 +131,4 @@ def _summarise(samples: list[OutcomeSample]) -> OutcomeSummary:
         success_rate=len(latencies) / len(samples) if samples else None,
         mean_latency_ms=sum(latencies) / len(latencies) / NANO_PER_MS if latencies else None,
         consecutive_failures=streak,
-        newest_at_us=samples[-1].at_us if samples else 0,
     )

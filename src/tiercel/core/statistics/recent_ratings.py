@@ -36,10 +36,9 @@ class RatingSummary(NamedTuple):
     mean: float | None
     standard_error: float
     sources: int
-    newest_at_us: int
 
 
-_NO_RATINGS = RatingSummary(0.0, None, 0.0, 0, 0)
+_NO_RATINGS = RatingSummary(0.0, None, 0.0, 0)
 RatingEntry = tuple[RatingSample, str]
 """A rating and its source."""
 RatingColumns = tuple[tuple[int, ...], tuple[str, ...], tuple[int, ...], tuple[str, ...]]
@@ -195,4 +194,4 @@ def _summarise_ratings(entries: list[RatingEntry], min_samples: int, trusted: fr
         return _NO_RATINGS
     mean = sum(each[source] * sum(qualities) for source, qualities in voices.items()) / weight
     squares = sum(each[source] * sum((q - mean) ** 2 for q in qualities) for source, qualities in voices.items())
-    return RatingSummary(weight, mean, (squares / weight / weight) ** 0.5, len(voices), entries[-1][0].at_us)
+    return RatingSummary(weight, mean, (squares / weight / weight) ** 0.5, len(voices))

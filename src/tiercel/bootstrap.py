@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from urllib.parse import unquote
 
 from tiercel.adapters.clock import SystemClock
 from tiercel.adapters.memory_store import MemoryStore
@@ -18,7 +16,7 @@ from tiercel.config.environment import provider_keys
 from tiercel.config.file import load
 from tiercel.config.prices import Priced, with_prices
 from tiercel.config.settings import RouteSettings, Settings
-from tiercel.core.adaptive import AdaptiveConfig
+from tiercel.config.urls import store_file, store_url_problem
 from tiercel.core.draws import Uniform, seeded, unseeded
 from tiercel.core.policies.adaptive_score import AdaptiveScorePolicy, AdaptiveScoreSettings
 from tiercel.core.policies.base import DEFAULT_PROBE_SHARE, Policy
@@ -40,18 +38,16 @@ def open_store(url: str) -> Store:
 
     Raises `InvalidInput` for another scheme, `StoreError` when the file cannot be used.
     """
-    scheme, separator, rest = url.partition("://")
-    if separator and scheme == "memory":
-        return MemoryStore()
-    if separator and scheme == "sqlite" and len(rest) > 1 and rest.startswith("/"):
-        return SqliteStore(Path(unquote(rest[1:])))
-    expected = "must be memory://, sqlite:///relative.db or sqlite:////absolute/path.db"
-    raise InvalidInput([Problem("store.url", expected, repr(url), "unknown")])
+    problem = store_url_problem("store.url", url)
+    if problem is not None:
+        raise InvalidInput([problem])
+    file = store_file(url)
+    return MemoryStore() if file is None else SqliteStore(file)
 
 
 def _adaptive_settings(route: RouteSettings, settings: Settings) -> AdaptiveScoreSettings:
     probe_share = DEFAULT_PROBE_SHARE if route.probe_share is None else route.probe_share
-    return AdaptiveScoreSettings(config=AdaptiveConfig(**asdict(settings.adaptive)), probe_share=probe_share)
+    return AdaptiveScoreSettings(config=settings.adaptive, probe_share=probe_share)
 
 
 def _fixed(route: RouteSettings, settings: Settings) -> Policy:  # noqa: ARG001 - one signature for all builders

@@ -10,6 +10,7 @@ import pytest
 
 from tiercel.apps.gateway.endpoints import RESOURCES
 from tiercel.config import settings as config
+from tiercel.core.adaptive import AdaptiveConfig
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = (REPOSITORY / "docs" / "gateway.md").read_text()
@@ -29,7 +30,7 @@ def test_every_path_is_documented_with_its_methods() -> None:
         config.RouteSettings,
         config.ServerSettings,
         config.FeedbackSettings,
-        config.AdaptiveSettings,
+        AdaptiveConfig,
     ],
 )
 def test_every_setting_stands_in_the_example(section: type) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 from tiercel.config.environment import PROCESS, key_is_set
 from tiercel.config.settings import ProviderSettings, RouteSettings, Settings
 from tiercel.config.urls import without_password
-from tiercel.domain.alerts import AlertThresholds
 from tiercel.domain.catalogue import Agent, ModelProfile
 
 
@@ -31,7 +30,7 @@ def describe(
         "agents": [_agent(agent) for agent in settings.agents],
         "feedback": {**asdict(settings.feedback), "trusted_sources": list(settings.feedback.trusted_sources)},
         "adaptive": asdict(settings.adaptive),
-        "alerts": asdict(AlertThresholds(**settings.alerts)),  # type: ignore[arg-type]  # checked when read
+        "alerts": asdict(settings.alerts),
     }
 
 

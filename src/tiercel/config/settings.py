@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tiercel.core.adaptive import AdaptiveConfig
+from tiercel.domain.alerts import AlertThresholds
 from tiercel.domain.catalogue import DEFAULT_TIERS, Agent, ModelProfile
 
 DEFAULT_STORE_URL = "sqlite:///tiercel.db"
@@ -73,20 +74,8 @@ class FeedbackSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AdaptiveSettings:
-    """[adaptive]: loop A's weights and thresholds (validated by core.adaptive.AdaptiveConfig)."""
-
-    capability_weight: float = 0.60
-    success_rate_weight: float = 0.25
-    latency_weight: float = 0.15
-    min_acceptable_success_rate: float = 0.90
-    max_acceptable_latency_ms: float = 500.0
-    min_requests_for_performance: int = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """A whole configuration. `alerts` holds overrides of AlertThresholds by field name."""
+    """A whole configuration. [adaptive] are loop A's weights and thresholds, [alerts] those of alerts."""
 
     store: StoreSettings = field(default_factory=StoreSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
@@ -96,5 +85,5 @@ class Settings:
     routes: tuple[RouteSettings, ...] = ()
     agents: tuple[Agent, ...] = ()
     feedback: FeedbackSettings = field(default_factory=FeedbackSettings)
-    adaptive: AdaptiveSettings = field(default_factory=AdaptiveSettings)
-    alerts: Mapping[str, float] = field(default_factory=dict)
+    adaptive: AdaptiveConfig = field(default_factory=AdaptiveConfig)
+    alerts: AlertThresholds = field(default_factory=AlertThresholds)

@@ -12,7 +12,6 @@ from pydantic_core import ErrorDetails
 from tiercel.config import schema
 from tiercel.config.problems import did_you_mean, dotted, expectation, is_secret_key, shown
 from tiercel.config.settings import (
-    AdaptiveSettings,
     FeedbackSettings,
     ProviderSettings,
     RouteSettings,
@@ -135,8 +134,8 @@ def _settings(file: schema.File) -> Settings:
         routes=tuple(_route(route) for route in file.routes),
         agents=tuple(_agent(agent) for agent in file.agents),
         feedback=FeedbackSettings(**{**dict(file.feedback), "trusted_sources": tuple(file.feedback.trusted_sources)}),
-        adaptive=AdaptiveSettings(**file.adaptive),
-        alerts=dict(file.alerts),
+        adaptive=AdaptiveConfig(**file.adaptive),
+        alerts=AlertThresholds(**file.alerts),
     )
 
 

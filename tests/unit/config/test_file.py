@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from tiercel.config.file import load, parse
 from tiercel.config.settings import (
-    AdaptiveSettings,
     FeedbackSettings,
     ProviderSettings,
     RouteSettings,
@@ -22,6 +21,8 @@ from tiercel.config.settings import (
     StoreSettings,
 )
 from tiercel.config.validation import validated
+from tiercel.core.adaptive import AdaptiveConfig
+from tiercel.domain.alerts import AlertThresholds
 from tiercel.domain.catalogue import Agent, ModelProfile, Price
 from tiercel.domain.errors import ConfigurationError, Problem
 
@@ -170,7 +171,7 @@ def test_a_complete_file_gives_every_setting() -> None:
             ),
         ),
         feedback=FeedbackSettings(trusted_sources=("judge",), min_samples=5, quality_threshold=0.8),
-        adaptive=AdaptiveSettings(
+        adaptive=AdaptiveConfig(
             capability_weight=0.5,
             success_rate_weight=0.25,
             latency_weight=0.25,
@@ -178,7 +179,7 @@ def test_a_complete_file_gives_every_setting() -> None:
             max_acceptable_latency_ms=900,
             min_requests_for_performance=3,
         ),
-        alerts={"cooldown_s": 60},
+        alerts=AlertThresholds(cooldown_s=60),
     )
 
 

@@ -6,14 +6,10 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
-from typing import Any
 
 from tiercel.apps.gateway.event_stream import EventStreams
 from tiercel.config.settings import Settings
-from tiercel.core.adaptive import AdaptiveConfig
 from tiercel.core.statistics.fold import fold
-from tiercel.domain.alerts import AlertThresholds
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import StoreError
 from tiercel.library.router import AsyncRouter
@@ -40,8 +36,7 @@ class GatewayState:
         self.router = router
         self.settings = settings
         self.performance = Performance(learner)
-        thresholds: dict[str, Any] = dict(settings.alerts)
-        self.alerting = Alerting(learner, AlertThresholds(**thresholds))
+        self.alerting = Alerting(learner, settings.alerts)
         self.quality = FeedbackService(
             router.store,
             fold=fold,
@@ -57,7 +52,7 @@ class GatewayState:
             agents=settings.agents,
             models=settings.models,
             tracker=self.performance,
-            config=AdaptiveConfig(**asdict(settings.adaptive)),
+            config=settings.adaptive,
         )
         self.streams = EventStreams(learner)
         self.started_at = learner.clock.now()

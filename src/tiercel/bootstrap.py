@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -123,6 +124,16 @@ def build_learner(store: Store, settings: Settings, *, clock: Clock = SYSTEM_CLO
     return Learner(store, clock=clock, retention_s=settings.store.retention_s)
 
 
+def _system_draws() -> Uniform:
+    """Numbers nobody can repeat; a forked process draws its own.
+
+    Draws need no cryptography, and asking the operating system for each would cost several microseconds.
+    """
+    generator = random.Random()  # noqa: S311
+    os.register_at_fork(after_in_child=generator.seed)
+    return unseeded(generator)
+
+
 def build_router(
     settings: Settings,
     learner: Learner,
@@ -142,6 +153,5 @@ def build_router(
     table = RoutingTable(catalogue, routes, last_resort)
     if uniform is None:
         seed = settings.server.seed
-        # draws need no cryptography, and asking the operating system for each would cost several microseconds
-        uniform = unseeded(random.Random()) if seed is None else seeded(seed)  # noqa: S311
+        uniform = _system_draws() if seed is None else seeded(seed)
     return Router(table, learner, uniform=uniform, agents=settings.agents)

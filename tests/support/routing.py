@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import count
 
 from support.worlds import THREE_TIERS
@@ -33,6 +34,11 @@ class TroubledStore(MemoryStore):
         super().__init__()
         self.away = 0
         self.tried = 0
+        self.compacted = False
+
+    def compact(self, now: datetime) -> None:
+        self.compacted = True
+        super().compact(now)
 
     def append(self, events: Sequence[Event], fold: Fold) -> Appended:
         self.tried += 1

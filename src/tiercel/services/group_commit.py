@@ -8,6 +8,7 @@ is refused and counted.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -46,7 +47,7 @@ class CommitStatus:
 
 @dataclass(frozen=True, slots=True)
 class CommitSettings:
-    """`linger_s`: how long unawaited events may wait for company; `idle_s`: how often `idle` runs without any.
+    """`linger_s`: how long unawaited events may wait for company; `idle_s`: how often `idle` runs, about.
 
     `max_batch` events are committed together, `max_buffered` batches kept. Retries double from `first_retry_s` on.
     """
@@ -66,7 +67,7 @@ class _Batch:
 
 
 class GroupCommit:
-    """Hands what was left here to `commit`, from one thread, in order; runs `idle` when there is nothing to do.
+    """Hands what was left here to `commit`, from one thread, in order; runs `idle` between commits, now and then.
 
     `commit` and `idle` raise `StoreUnavailable` to be tried again. Thread-safe.
     """
@@ -75,8 +76,13 @@ class GroupCommit:
         self,
         commit: Callable[[Sequence[Event]], Appended | None],
         idle: Callable[[], None],
+        *,
+        monotonic_s: Callable[[], float],
         settings: CommitSettings,
     ) -> None:
+        self._monotonic_s = monotonic_s
+        self._idled_at_s = monotonic_s()
+        self._pid = os.getpid()
         self._commit_events = commit
         self._run_idle = idle
         self.settings = settings
@@ -144,6 +150,8 @@ class GroupCommit:
     def _keep(self, batch: _Batch) -> bool:
         if self._closing.is_set():
             raise StoreUnavailable("the way into the store is closed")
+        if self._pid != os.getpid():
+            raise StoreError("this was opened before the process forked: open the store in each process for itself")
         if len(self._pending) + len(self._committing) >= self.settings.max_buffered:
             self._dropped += len(batch.events)
             return False
@@ -154,13 +162,14 @@ class GroupCommit:
 
     def _run(self) -> None:
         while True:
-            self._committing = self._take()
-            if self._committing:
-                self._commit_with_retries(self._committing)
+            taken = self._committing = self._take()
+            if taken:
+                self._commit_with_retries(taken)
                 self._committing = []
             elif self._closing.is_set():
                 return
-            else:
+            # under steady traffic there is no idle moment to wait for
+            if not taken or self._monotonic_s() - self._idled_at_s >= self.settings.idle_s:
                 self._idle()
 
     def _take(self) -> list[_Batch]:
@@ -182,10 +191,15 @@ class GroupCommit:
         return taken
 
     def _idle(self) -> None:
+        self._idled_at_s = self._monotonic_s()
         try:
             self._run_idle()
         except StoreError as error:
             self._note(error)
+        except Exception as fault:
+            # the thread must live on: whoever waits for a commit waits for it
+            log.exception("housekeeping failed by a fault of tiercel")
+            self._error = f"housekeeping: {fault!r}"
         else:
             self._error = ""
 
@@ -202,7 +216,11 @@ class GroupCommit:
                 self._closing.wait(delay_s)
                 delay_s = min(delay_s * 2, self.settings.last_retry_s)
             except Exception as fault:
-                # a fault of ours in what is done with these events must not end the log for all that follow
+                # a fault in what is made of one event must take neither its company nor the log down
+                if len(batches) > 1:
+                    for batch in batches:
+                        self._commit_with_retries([batch])
+                    return
                 log.exception("committing failed by a fault of tiercel")
                 self._give_up(batches, fault)
                 return
@@ -214,17 +232,7 @@ class GroupCommit:
         events = [event for batch in batches for event in batch.events]
         appended = self._commit_events(events) if events else None
         self._committed += len(events)
-        accepted = appended.accepted if appended else ()
-        conflicts = appended.conflicts if appended else ()
-        for batch in batches:
-            if batch.receipt is not None:
-                ids = {event.id for event in batch.events}
-                batch.receipt.set_result(
-                    Receipt(
-                        tuple(event for event in accepted if event.id in ids),
-                        tuple(conflict for conflict in conflicts if conflict in ids),
-                    )
-                )
+        _settle(batches, appended)
 
     def _note(self, error: StoreError) -> None:
         if not self._error:
@@ -238,3 +246,19 @@ class GroupCommit:
         for batch in batches:
             if batch.receipt is not None:
                 batch.receipt.set_exception(error)
+
+
+def _settle(batches: Sequence[_Batch], appended: Appended | None) -> None:
+    """Tell each waiting caller what became of its own events: the log keeps the order in which they came."""
+    accepted = deque(appended.accepted if appended else ())
+    conflicts = deque(appended.conflicts if appended else ())
+    for batch in batches:
+        mine: list[Event] = []
+        refused: list[str] = []
+        for event in batch.events:
+            if accepted and accepted[0].id == event.id:
+                mine.append(accepted.popleft())
+            elif conflicts and conflicts[0] == event.id:
+                refused.append(conflicts.popleft())
+        if batch.receipt is not None:
+            batch.receipt.set_result(Receipt(tuple(mine), tuple(refused)))

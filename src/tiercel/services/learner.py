@@ -53,7 +53,9 @@ class Learner:
         self._listeners: tuple[Listener, ...] = ()
         self._lock = threading.Lock()
         self._tidied_at_s = clock.monotonic_s()
-        self._commits = GroupCommit(self._commit, self._idle, settings or CommitSettings())
+        self._commits = GroupCommit(
+            self._commit, self._idle, monotonic_s=clock.monotonic_s, settings=settings or CommitSettings()
+        )
         self._position = 0
         self._load()
 
@@ -134,13 +136,13 @@ class Learner:
 
     def _append(self, events: Sequence[Event]) -> Appended:
         appended = self.store.append(events, fold)
+        if len(appended.accepted) < len(events) or appended.first_position != self._position + 1:
+            # another process logged in between, or an earlier try did more than it could tell: read the log on
+            while self._learn_next():
+                pass
+        else:
+            self._learn(appended, appended.last_position)
         if appended.accepted:
-            if appended.first_position == self._position + 1:
-                self._learn(appended, appended.last_position)
-            else:
-                # another process logged in between: its events and ours, in the order of the log
-                while self._position < appended.last_position:
-                    self._learn_next()
             changes = self._reviewed(appended)
             if changes:
                 self._append(changes)

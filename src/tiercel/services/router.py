@@ -51,6 +51,7 @@ class Router:
         self._uniform = uniform
         self._new_id = new_id
         self.agents = {agent.agent_id: agent for agent in agents}
+        self._plans: Recently[Segment, Plan] = Recently(_REMEMBERED)
         self._incumbents: Recently[Segment, str] = Recently(_REMEMBERED)
         self._proposals: Recently[tuple[object, ...], tuple[tuple[int, int], Proposal]] = Recently(_REMEMBERED)
         self._decisions: Recently[str, Decision] = Recently(_REMEMBERED)
@@ -70,9 +71,14 @@ class Router:
         """
         if request.agent_id and not request.requires:
             request = self._with_agent(request)
+        if plan is not None and not (request.workflow or request.stage or request.agent_id):
+            # a route asked for by name is a stage of its own where no other is named
+            request = replace(request, workflow=plan.route.name)
         segment = request.segment
         if plan is None:
             plan = self.table.plan(request.workflow or DEFAULT_NAME, request.stage or DEFAULT_NAME)
+        if self._plans.get(segment) is not plan:
+            self._plans[segment] = plan
         now = self.learner.clock.now()
         proposal = self._propose(request, segment, plan, micros(now))
         chosen = draw(proposal, self._uniform(request_id))
@@ -108,13 +114,14 @@ class Router:
             raise NoEligibleModel({candidate.model_id: candidate.excluded or "" for candidate in excluded})
         question = (segment, request.requires, request.prefers, request.min_context_length, plan)
         state = (knowledge.version, now_us // 1_000_000)
-        reusable = eligible is plan.models and not plan.policy.reads_prompt
+        whole = eligible is plan.models
+        reusable = whole and not plan.policy.reads_prompt and self.table.holds(plan)
         held = self._proposals.get(question) if reusable else None
         if held is not None and held[0] == state:
             return held[1]
         incumbent = self._incumbents.get(segment, "")
         proposal = plan.policy.propose(Situation(request, segment, eligible, knowledge, incumbent, now_us))
-        if proposal.greedy != incumbent:
+        if whole and proposal.greedy != incumbent:
             self._incumbents[segment] = proposal.greedy
         if excluded:
             proposal = replace(proposal, candidates=(*proposal.candidates, *excluded))
@@ -251,8 +258,7 @@ class Router:
         now_us = micros(self.learner.clock.now())
         changes: list[StandingChange] = []
         for segment in segments:
-            workflow, stage = (segment[1], segment[2]) if segment[0] == "stage" else (DEFAULT_NAME, DEFAULT_NAME)
-            plan = self.table.plan(workflow, stage)
+            plan = self._plans.get(segment) or self.table.plan_of(segment)
             change = plan.policy.review(segment, plan.models, self.learner.knowledge, now_us)
             if change is not None:
                 changes.append(change)

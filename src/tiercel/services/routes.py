@@ -10,6 +10,7 @@ from tiercel.core.policies.base import Policy
 from tiercel.domain.catalogue import Catalogue, ModelProfile
 from tiercel.domain.decision import Candidate
 from tiercel.domain.errors import InvalidInput, Problem
+from tiercel.domain.request import DEFAULT_NAME, Segment
 
 _CACHED_SEGMENTS = 10_000
 
@@ -54,6 +55,7 @@ class RoutingTable:
             raise InvalidInput(problems)
         self.plans = tuple(self._plan(route) for route in (*routes, default))
         # reversed: a route that the operator calls "default" goes before the last resort
+        self._own = frozenset(self.plans)
         self._by_name = {plan.route.name: plan for plan in reversed(self.plans) if plan.route.name}
         self._found: dict[tuple[str, str], Plan] = {}
 
@@ -67,6 +69,14 @@ class RoutingTable:
                 self._found.clear()
             self._found[workflow, stage] = found
         return found
+
+    def plan_of(self, segment: Segment) -> Plan:
+        """The plan for a segment; an agent's own is decided for as the default stage."""
+        return self.plan(segment[1], segment[2]) if segment[0] == "stage" else self.plan(DEFAULT_NAME, DEFAULT_NAME)
+
+    def holds(self, plan: Plan) -> bool:
+        """Whether `plan` is one of the table's, and not made for a single request."""
+        return plan in self._own
 
     def named(self, name: str) -> Plan | None:
         """The plan of the route with that name, or None."""

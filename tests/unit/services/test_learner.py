@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import replace
 
 import pytest
 
 from support.routing import PROMPT, TroubledStore
 from tiercel.core.statistics.fold import OVERALL, fold
-from tiercel.domain.errors import BufferFull, StoreUnavailable
-from tiercel.domain.events import Outcome
+from tiercel.domain.errors import BufferFull, StoreError, StoreUnavailable
+from tiercel.domain.events import Feedback, Outcome
 from tiercel.domain.request import stage_segment
 from tiercel.ports import Appended
-from tiercel.services.group_commit import CommitSettings
+from tiercel.services.group_commit import CommitSettings, _Batch
 from tiercel.services.learner import Learner
 from tiercel.testing import EPOCH, ManualClock
 
@@ -27,6 +29,10 @@ def outcome(number: int) -> Outcome:
         success=True,
         latency_ms=10.0,
     )
+
+
+def rating(feedback_id: str, quality: float) -> Feedback:
+    return Feedback(id=feedback_id, recorded_at=EPOCH, segment=stage_segment("w", "s"), tier="cheap", quality=quality)
 
 
 def learner(store: TroubledStore, settings: CommitSettings = PROMPT) -> Learner:
@@ -130,4 +136,48 @@ def test_listeners_hear_what_was_learned_until_they_stop() -> None:
     stop()
     opened.record(outcome(2))
     assert heard == ["d1/m"]
+    opened.close()
+
+
+def test_an_event_that_cannot_be_learned_takes_no_other_down() -> None:
+    opened = learner(TroubledStore(), CommitSettings(linger_s=3600.0))
+    opened.leave(outcome(1))
+    opened.leave(replace(outcome(2), cost_usd=1e305))
+    opened.leave(outcome(3))
+    opened.close()
+    assert opened.knowledge.sums(OVERALL).requests == 2
+    assert opened.status().dropped == 1
+
+
+def test_callers_of_one_commit_are_told_of_their_own_events_only() -> None:
+    opened = learner(TroubledStore(), CommitSettings(linger_s=3600.0))
+    first, second = rating("one", 0.9), rating("one", 0.1)
+    opened.leave(outcome(1))
+    receipts = opened._commits._pending.extend  # both must fall into one commit
+    batches = [_Batch((first,), Future()), _Batch((second,), Future())]
+    receipts(batches)
+    opened.flush()
+    stands, refused = (batch.receipt.result(10) for batch in batches if batch.receipt)
+    assert ([event.id for event in stands.accepted], stands.conflicts) == (["one"], ())
+    assert (refused.accepted, refused.conflicts) == ((), ("one",))
+    opened.close()
+
+
+def test_housekeeping_is_done_under_steady_traffic_and_its_faults_end_nothing() -> None:
+    store = TroubledStore()
+    clock = ManualClock()
+    opened = Learner(store, clock=clock, settings=PROMPT, retention_s=float("inf"))
+    for number in range(5):
+        clock.advance(400.0)
+        opened.record(outcome(number))
+    assert opened.record(outcome(9)).accepted, "the thread lives, although an endless retention cannot be subtracted"
+    opened.close()
+    assert store.compacted
+
+
+def test_a_forked_process_is_told_to_open_its_own() -> None:
+    opened = learner(TroubledStore())
+    opened._commits._pid -= 1
+    with pytest.raises(StoreError, match="forked"):
+        opened.leave(outcome(1))
     opened.close()

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tiercel.adapters.memory_store import MemoryStore
+from tiercel.core.statistics.buckets import DAY_S
 from tiercel.domain.decision import Candidate, Decision, Proposal
 from tiercel.domain.errors import InvalidInput
 from tiercel.domain.events import Feedback, Outcome
@@ -168,7 +169,9 @@ def test_a_window_forgets_and_all_time_does_not(
     clock.advance(time_range.window_s / 2)
     record(performance, success=False)
     assert performance.success_metrics(time_range=time_range).total_requests == 2
-    clock.advance(time_range.window_s / 2 + 300.0)
+    # a window counts whole buckets, so it may reach back by the width of the oldest
+    widths_s = {TimeRange.LAST_HOUR: 300.0, TimeRange.LAST_30_DAYS: DAY_S}
+    clock.advance(time_range.window_s / 2 + widths_s.get(time_range, HOUR_S))
     assert performance.success_metrics(time_range=time_range).success_rate == 0.0
     assert performance.latency_metrics(time_range=time_range).count == 0
     assert performance.metrics(time_range=time_range).top_models[0].success_rate == 0.0

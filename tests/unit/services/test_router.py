@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from support.routing import bench
 from support.worlds import THREE_TIERS, model
+from tiercel.core.policies.adaptive_score import AdaptiveScorePolicy
 from tiercel.core.policies.fixed import FixedPolicy
 from tiercel.core.policies.random import RandomPolicy
+from tiercel.core.policies.tier_rules import TierRulesPolicy
 from tiercel.core.statistics.fold import model_key, segment_model_key
 from tiercel.domain.catalogue import Agent, ModelProfile
 from tiercel.domain.errors import InvalidInput, NoEligibleModel, UnknownDecision, UnknownModel
@@ -177,3 +181,24 @@ def test_a_call_the_client_left_costs_and_says_nothing_of_the_model() -> None:
         assert not b.learner.knowledge.outcomes(segment_model_key(decision.segment, "small"))
     assert (sums.requests, sums.mean_latency_ms) == (0, None)
     assert sums.cost_usd == pytest.approx(14e-6)
+
+
+def test_a_route_asked_for_by_name_is_reviewed_by_its_own_policy() -> None:
+    routes = [Route(policy=TierRulesPolicy(), match="-", name="smart"), Route(policy=FixedPolicy("large"), match="*")]
+    with bench(routes=routes) as b:
+        smart = b.router.table.named("smart")
+        for _ in range(40):
+            decision = b.router.decide(RequestContext(), plan=smart)
+            _, receipt = b.intake.send([FeedbackRequest(decision_id=decision.id, quality=0.2)])
+            receipt.result(10)
+        assert decision.workflow == "smart"
+        assert b.router.decide(RequestContext(), plan=smart).model != "small"
+
+
+def test_a_request_that_few_models_can_serve_does_not_change_who_serves_the_rest() -> None:
+    models = (model("best", "capable", 0.82), model("long", "capable", 0.81))
+    models = (models[0], replace(models[1], context_length=200_000))
+    with bench(models=models, policy=AdaptiveScorePolicy()) as b:
+        assert b.router.decide(REVIEW).greedy == "best"
+        assert b.router.decide(replace(REVIEW, prompt_tokens=100_000)).greedy == "long"
+        assert b.router.decide(replace(REVIEW, requires=("general",))).greedy == "best"

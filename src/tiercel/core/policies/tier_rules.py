@@ -3,7 +3,7 @@
 The rules are those of `core/tiers.py`, over the newest ratings with no source louder than the others. Around them:
 
 * evidence: a rule moves the stage only if it still holds with the mean moved one standard error against it, and only
-  on ratings given since the last move, so that chance does not move it to and fro;
+  on ratings given since the last move, so that neither chance nor what is past moves it to and fro;
 * probes: a small share of requests goes to the next lower tier (and to any tier passed over as failing), because going
   down needs ratings from there that nothing else collects;
 * a tier all of whose models are failing right now is passed over, upwards first.
@@ -24,13 +24,15 @@ from tiercel.core.statistics.fold import segment_model_key, segment_tier_key
 from tiercel.core.statistics.intervals import wilson_upper
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.core.statistics.recent_ratings import RatingSummary
-from tiercel.core.tiers import MIN_SAMPLES, QUALITY_THRESHOLD, Figures, TierVerdict, recommend
+from tiercel.core.tiers import FULL_CONFIDENCE_SAMPLES, MIN_SAMPLES, QUALITY_THRESHOLD, Figures, TierVerdict, recommend
 from tiercel.domain.catalogue import DEFAULT_TIERS, ModelProfile
 from tiercel.domain.decision import Proposal
 from tiercel.domain.events import StandingChange
 from tiercel.domain.request import Segment
 
 _ADOPT_ABOVE = 0.7
+_ENOUGH = int(_ADOPT_ABOVE * FULL_CONFIDENCE_SAMPLES) + 1
+"""So many ratings give the confidence that a move needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,8 @@ class TierRulesPolicy:
         """Most of the probability on the best model of the stage's tier, the probe share below it."""
         settings = self.settings
         standing = situation.knowledge.standing(self.name, situation.segment)
-        tier = standing.current if standing else settings.start_tier
         rungs = self._rungs(situation.eligible)
+        tier = self._standing_tier(standing, rungs)
         failing = {model.model_id for model in situation.eligible if self._is_failing(model, situation)}
         passed_over: list[str] = []
         serving: list[ModelProfile] = []
@@ -96,16 +98,15 @@ class TierRulesPolicy:
     ) -> StandingChange | None:
         """Move the stage where the rules say so with confidence, and still do when read with caution."""
         settings = self.settings
-        tiers = [tier for tier in settings.tiers if any(model.tier == tier for model in models)]
+        rungs = self._rungs(models)
+        tiers = list(rungs)
         standing = knowledge.standing(self.name, segment)
-        tier = standing.current if standing else settings.start_tier
-        if tier not in tiers:
-            return None
-        oldest_us = now_us - round(settings.window_s * 1e6)
+        tier = self._standing_tier(standing, rungs)
         moved_us = round(standing.changed_at.timestamp() * 1e6) if standing else 0
-        here = self._ratings(segment, tier, knowledge, max(oldest_us, moved_us))
+        since_us = max(now_us - round(settings.window_s * 1e6), moved_us)
+        here = self._ratings(segment, tier, knowledge, since_us)
         rank = tiers.index(tier)
-        below = self._ratings(segment, tiers[rank - 1], knowledge, oldest_us) if rank else None
+        below = self._ratings(segment, tiers[rank - 1], knowledge, since_us) if rank else None
         plain = self._verdict(tiers, tier, here, below, 0.0)
         if plain.recommended_tier == tier or plain.confidence <= _ADOPT_ABOVE:
             return None
@@ -143,7 +144,7 @@ class TierRulesPolicy:
     def _ratings(self, segment: Segment, tier: str, knowledge: Knowledge, since_us: int) -> RatingSummary:
         settings = self.settings
         ratings = knowledge.ratings(segment_tier_key(segment, tier))
-        return ratings.summary(since_us=since_us, min_samples=settings.min_samples, trusted=settings.trusted_sources)
+        return ratings.summary(since_us=since_us, min_samples=_ENOUGH, trusted=settings.trusted_sources)
 
     def _rungs(self, models: Sequence[ModelProfile]) -> dict[str, list[ModelProfile]]:
         """The models by tier, lowest tier first; tiers without a model are absent."""
@@ -153,6 +154,10 @@ class TierRulesPolicy:
             if members:
                 rungs[tier] = members
         return rungs
+
+    def _standing_tier(self, standing: StandingChange | None, rungs: dict[str, list[ModelProfile]]) -> str:
+        """The tier the stage stands at: where no model has that tier, the one that serves in its place."""
+        return self._preference(standing.current if standing else self.settings.start_tier, rungs)[0]
 
     def _preference(self, tier: str, rungs: dict[str, list[ModelProfile]]) -> list[str]:
         """The tier itself, then the higher ones upwards, then the lower ones downwards."""

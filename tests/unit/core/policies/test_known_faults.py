@@ -189,3 +189,18 @@ def test_a_drop_in_quality_moves_the_stage_within_30_ratings() -> None:
     assert world.tier == "cheap"
     world.play(30)
     assert world.tier == "capable"
+
+
+def test_stages_move_where_no_model_has_the_tier_to_start_with() -> None:
+    models = (model("middle", "capable"), model("large", "premium"))
+    world = World(TierRulesPolicy(), models=models, quality=lambda name, _: 0.2 if name == "middle" else 0.95)
+    world.play(60)
+    assert world.greedy[0] == "middle"
+    assert world.greedy[-1] == "large"
+
+
+def test_a_single_rating_by_somebody_else_does_not_silence_a_diligent_evaluator() -> None:
+    world = World(TierRulesPolicy(), quality=lambda *_: 0.2)
+    world.knowledge.add(fold([world.rating("cheap", 0.9, source="passer-by")]))
+    world.play(60)
+    assert world.tier != "cheap"

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -122,10 +123,10 @@ GIVEN = feedback("feedback_1", 0.5, decision_id="dec_1", source="user:1", metada
         (replace(GIVEN, metadata={"a": (1,)}), False),
         (replace(GIVEN, quality=0.6), True),
         (replace(GIVEN, source="user:2"), True),
-        (replace(GIVEN, tier="premium"), True),
-        (replace(GIVEN, model="large"), True),
+        (replace(GIVEN, tier="premium"), False),
+        (replace(GIVEN, model="large"), False),
         (replace(GIVEN, decision_id="dec_2"), True),
-        (replace(GIVEN, segment=stage_segment("review", "other")), True),
+        (replace(GIVEN, segment=stage_segment("review", "other")), False),
         (replace(GIVEN, metadata={"a": [1], "b": 2}), True),
     ],
 )
@@ -140,6 +141,15 @@ def test_an_id_used_for_something_else_is_a_conflict(
         conflicts = store.append([other], fold).conflicts
     assert conflicts == (("feedback_1",) if in_conflict else ())
     assert log(store) == [GIVEN]
+
+
+@pytest.mark.parametrize(
+    "other", [{"tier": "premium"}, {"model": "large"}, {"segment": stage_segment("review", "other")}]
+)
+def test_without_a_decision_what_is_rated_is_the_callers_word(store: Store, other: dict[str, Any]) -> None:
+    given = feedback("feedback_1")
+    store.append([given], fold)
+    assert store.append([replace(given, **other)], fold).conflicts == ("feedback_1",)
 
 
 def test_what_has_no_id_of_the_callers_cannot_conflict(store: Store) -> None:

@@ -54,9 +54,12 @@ def conflicts(event: Event, logged: Event) -> bool:
 
 
 def _said(event: Feedback) -> tuple[object, ...]:
-    """What makes two ratings the same; when they were received does not."""
-    subject = (event.decision_id, event.segment, event.tier, event.model)
-    return (*subject, event.source, event.quality, dict(event.metadata))
+    """What makes two ratings the same: what the caller said, not when it was received.
+
+    Segment, tier and model of a decision's rating are no words of the caller's: a later answer may change them.
+    """
+    subject = (event.decision_id,) if event.decision_id else (event.segment, event.tier, event.model)
+    return (subject, event.source, event.quality, dict(event.metadata))
 
 
 def event_time(event: Event) -> datetime:

@@ -31,6 +31,8 @@ from tiercel.services.feedback_constants import HISTORY
 _FEEDBACK, _SERVER, _STORE = FeedbackSettings(), ServerSettings(), StoreSettings()
 _PROVIDER = ProviderSettings(id="", base_url="")
 
+_HOUR_S = 3600
+_TEN_YEARS_S = 10 * 365 * 86_400
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MODES = ("target_quality", "budget_usd_per_request", "quality_weight", "cost_weight", "latency_weight")
 
@@ -89,6 +91,12 @@ def _base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _retention(value: float) -> float:
+    if not _HOUR_S <= value <= _TEN_YEARS_S:
+        raise _fail("range", f"must be between {_HOUR_S} (an hour) and {_TEN_YEARS_S} (ten years), in seconds")
+    return value
+
+
 def _variable(value: str) -> str:
     if not _VARIABLE.fullmatch(value):
         message = "must be the name of an environment variable, like OPENAI_API_KEY; never the key itself"
@@ -135,7 +143,7 @@ class StoreSection(Section):
     """[store]."""
 
     url: Annotated[str, AfterValidator(_store_url)] = _STORE.url
-    retention_s: Positive = _STORE.retention_s
+    retention_s: Annotated[float, AfterValidator(_retention)] = _STORE.retention_s
 
 
 class ServerSection(Section):

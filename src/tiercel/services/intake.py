@@ -8,16 +8,16 @@ business (core/statistics/voices.py).
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from tiercel.domain.errors import InvalidInput, Problem
 from tiercel.domain.events import Feedback
 from tiercel.domain.names import name_problem
+from tiercel.domain.quality import as_quality
 from tiercel.domain.request import stage_segment
 from tiercel.services.group_commit import Receipt
 from tiercel.services.ids import new_feedback_id
@@ -67,16 +67,19 @@ class FeedbackIntake:
 
         Raises `InvalidInput` with every problem, `UnknownDecision`, `UnknownModel`.
         """
-        problems = [*_quality_problems(request.quality), *_name_problems(request), *metadata_problems(request.metadata)]
+        problems = [*_name_problems(request), *metadata_problems(request.metadata)]
+        quality = as_quality(request.quality)
+        if quality is None:
+            problems.insert(0, Problem("quality", "must be a number in 0..1", repr(request.quality)[:80], "range"))
         now = self._learner.clock.now()
         given_at, clamped = now, False
         if request.given_at is not None:
             clamped = request.given_at > now
             given_at = min(request.given_at, now)
-            if now - given_at > timedelta(seconds=self._retention_s):
+            if (now - given_at).total_seconds() > self._retention_s:
                 found = request.given_at.isoformat()
                 problems.append(Problem("timestamp", "is older than feedback is kept", found, "range"))
-        if problems:
+        if problems or quality is None:
             raise InvalidInput(problems)
         segment, model, tier, decision_id = self._subject(request)
         return Feedback(
@@ -84,7 +87,7 @@ class FeedbackIntake:
             recorded_at=given_at,
             segment=segment,
             tier=tier,
-            quality=float(request.quality),
+            quality=quality,
             model=model,
             decision_id=decision_id,
             source=request.source,
@@ -118,14 +121,6 @@ class FeedbackIntake:
     def tiers(self) -> tuple[str, ...]:
         """The tiers a rating may name."""
         return self._router.catalogue.tiers
-
-
-def _quality_problems(quality: object) -> list[Problem]:
-    if isinstance(quality, bool) or not isinstance(quality, int | float):
-        return [Problem("quality", "must be a number in 0..1", repr(quality)[:80], "type")]
-    if not (math.isfinite(quality) and 0.0 <= quality <= 1.0):
-        return [Problem("quality", "must be a number in 0..1", repr(quality), "range")]
-    return []
 
 
 def _name_problems(request: FeedbackRequest) -> list[Problem]:

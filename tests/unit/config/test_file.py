@@ -355,12 +355,23 @@ def test_a_file_that_cannot_be_read_is_a_configuration_error(tmp_path: Path, con
         assert caught.value.source == str(unreadable)
 
 
+@pytest.mark.parametrize("retention_s", ["0", "3599", "315360001", "1e12", "inf"])
+def test_a_retention_that_no_calendar_holds_is_refused(retention_s: str) -> None:
+    (problem,) = problems(f"[store]\nretention_s = {retention_s}")
+    assert (problem.path, problem.kind) == ("store.retention_s", "range")
+
+
+@pytest.mark.parametrize("retention_s", [3600, 315_360_000])
+def test_the_shortest_and_the_longest_retention(retention_s: int) -> None:
+    assert parse(f"[store]\nretention_s = {retention_s}", "a.toml", policies=POLICIES).store.retention_s == retention_s
+
+
 def test_the_environment_overrides_the_store(tmp_path: Path) -> None:
     path = tmp_path / "tiercel.toml"
-    path.write_text('[store]\nurl = "sqlite:///a.db"\nretention_s = 60')
+    path.write_text('[store]\nurl = "sqlite:///a.db"\nretention_s = 3600')
     settings = load(path, policies=POLICIES, environment={})
     overridden = load(path, policies=POLICIES, environment={"TIERCEL_STORE": "memory://"})
-    assert overridden == replace(settings, store=StoreSettings(url="memory://", retention_s=60.0))
+    assert overridden == replace(settings, store=StoreSettings(url="memory://", retention_s=3600.0))
     with pytest.raises(ConfigurationError, match="TIERCEL_STORE"):
         load(path, policies=POLICIES, environment={"TIERCEL_STORE": "nowhere"})
 

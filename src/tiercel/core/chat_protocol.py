@@ -11,20 +11,26 @@ from typing import Any
 
 import msgspec
 
+from tiercel.domain.names import name_problem
+
 DONE = b"[DONE]"
+MAX_TOKENS = 10**12
+"""No call takes more tokens: a larger figure is none."""
+_NOTHING = msgspec.Raw()
 
 
 class ReadUsage(msgspec.Struct):
-    """Tokens as the upstream counted them."""
+    """Tokens as the upstream counted them, each a whole number in 0..1e12."""
 
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    prompt_tokens: int
+    completion_tokens: int
 
 
+# What the loop learns from beside the choices stays raw, and is read leniently: an answer is whole without it.
 class _Completion(msgspec.Struct):
     choices: list[msgspec.Raw]
-    id: str = ""
-    usage: ReadUsage | None = None
+    id: msgspec.Raw = _NOTHING
+    usage: msgspec.Raw = _NOTHING
 
 
 class _Delta(msgspec.Struct):
@@ -36,18 +42,19 @@ class _Delta(msgspec.Struct):
 
 class _ChunkChoice(msgspec.Struct):
     delta: _Delta | None = None
-    finish_reason: str | None = None
+    finish_reason: Any = None
 
 
 class _Chunk(msgspec.Struct):
-    choices: list[_ChunkChoice] = []
-    id: str = ""
-    usage: ReadUsage | None = None
-    error: Any = None
+    choices: list[_ChunkChoice] | None = None
+    id: msgspec.Raw = _NOTHING
+    usage: msgspec.Raw = _NOTHING
+    error: msgspec.Raw = _NOTHING
 
 
 _completion_decoder = msgspec.json.Decoder(_Completion)
 _chunk_decoder = msgspec.json.Decoder(_Chunk)
+_anything_decoder = msgspec.json.Decoder()
 
 
 class CompletionFacts(msgspec.Struct, frozen=True):
@@ -59,14 +66,46 @@ class CompletionFacts(msgspec.Struct, frozen=True):
 
 
 def read_completion(body: bytes) -> CompletionFacts:
-    """Read a whole answer; never raises: what cannot be read is a fault of the answer."""
+    """Read a whole answer; never raises: what cannot be read is a fault of the answer.
+
+    Only the choices decide. An id that is no name counts as none, a usage that is no two token counts as unknown.
+    """
     try:
         completion = _completion_decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return CompletionFacts(fault="malformed_answer")
-    if not completion.choices:
-        return CompletionFacts(completion.id, completion.usage, "empty_choices")
-    return CompletionFacts(completion.id, completion.usage)
+    fault = "" if completion.choices else "empty_choices"
+    return CompletionFacts(_read_id(completion.id), _read_usage(completion.usage), fault)
+
+
+def _read_id(raw: msgspec.Raw) -> str:
+    value = _decoded(raw)
+    return value if isinstance(value, str) and name_problem("id", value) is None else ""
+
+
+def _read_usage(raw: msgspec.Raw) -> ReadUsage | None:
+    usage = _decoded(raw)
+    if not isinstance(usage, dict):
+        return None
+    prompt, completion = _tokens(usage.get("prompt_tokens")), _tokens(usage.get("completion_tokens"))
+    return None if prompt is None or completion is None else ReadUsage(prompt, completion)
+
+
+def _tokens(value: object) -> int | None:
+    whole = type(value) is int or (isinstance(value, float) and value.is_integer())
+    return int(value) if whole and 0 <= value <= MAX_TOKENS else None  # type: ignore[operator, call-overload]
+
+
+def _is_given(raw: msgspec.Raw) -> bool:
+    return bytes(raw) not in (b"", b"null")
+
+
+def _decoded(raw: msgspec.Raw) -> Any:  # noqa: ANN401 - JSON is anything
+    try:
+        return _anything_decoder.decode(raw) if raw else None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # a number too large for any type, say
+        return None
 
 
 class StreamReader:
@@ -74,6 +113,7 @@ class StreamReader:
 
     `feed` takes what arrived and returns what to pass on, in whole events. With `hide_usage` the final usage event,
     which the client did not ask for, is kept back. `tokens_seen` counts events with content: about one per token.
+    `answered` says that choices came, and nothing was wrong before them. `done` says that the end mark has passed.
     `overflowed` says that an event was too long to be held, and what comes after it cannot be read.
     """
 
@@ -83,6 +123,7 @@ class StreamReader:
         "_rest",
         "answered",
         "completion_id",
+        "done",
         "fault",
         "finished",
         "first_token_seen",
@@ -100,6 +141,7 @@ class StreamReader:
         self.first_token_seen = False
         self.answered = False
         self.finished = False
+        self.done = False
         self.fault = ""
         self.overflowed = False
 
@@ -120,11 +162,20 @@ class StreamReader:
         return whole
 
     def end(self) -> bytes:
-        """What is left when the upstream has closed: an event it did not terminate, as it is."""
-        rest, self._rest = self._rest, b""
-        if rest.strip() and not self._passes(rest.strip(b"\n")):
+        """What is left when the upstream has closed: an event it did not terminate, or b"" where that is no event.
+
+        What is no event is not passed on: it may be anything, an error page of the upstream's for one.
+        """
+        rest, self._rest = self._rest.strip(b"\r\n"), b""
+        payload = _payload(rest)
+        if not payload:
             return b""
-        return rest
+        if payload != DONE:
+            try:
+                _chunk_decoder.decode(payload)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                return b""
+        return rest + b"\n\n" if self._passes(rest) else b""
 
     @property
     def whole(self) -> bool:
@@ -144,7 +195,7 @@ class StreamReader:
         if not payload:
             return True
         if payload == DONE:
-            self.finished = True
+            self.finished = self.done = True
             return True
         if self.first_token_seen and not _may_matter(payload):
             self.tokens_seen += 1
@@ -157,20 +208,21 @@ class StreamReader:
         except (msgspec.DecodeError, UnicodeDecodeError):
             self.fault = self.fault or "malformed_event"
             return True
-        self.completion_id = self.completion_id or chunk.id
-        if chunk.error is not None:
+        self.completion_id = self.completion_id or _read_id(chunk.id)
+        if _is_given(chunk.error):
             self.fault = self.fault or "error_event"
-        for choice in chunk.choices:
-            self.answered = True
+        choices = chunk.choices or ()
+        for choice in choices:
+            self.answered = self.answered or not self.fault
             if choice.finish_reason:
                 self.finished = True
             delta = choice.delta
             if delta and (delta.content or delta.reasoning_content or delta.tool_calls or delta.refusal):
                 self.tokens_seen += 1
                 self.first_token_seen = True
-        if chunk.usage is not None:
-            self.usage = chunk.usage
-            return bool(chunk.choices) or not self._hide_usage
+        if _is_given(chunk.usage):
+            self.usage = _read_usage(chunk.usage) or self.usage
+            return bool(choices) or not self._hide_usage
         return True
 
 

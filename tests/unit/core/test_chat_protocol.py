@@ -57,12 +57,44 @@ def test_a_whole_answer_is_read() -> None:
         (b"\xff", "malformed_answer"),
         (b"{}", "malformed_answer"),
         (b'{"choices": []}', "empty_choices"),
-        (b'{"choices": [{}], "usage": {"prompt_tokens": "many"}}', "malformed_answer"),
+        (b'{"choices": 1, "usage": null}', "malformed_answer"),
+        (b'{"error": {"message": "overloaded"}}', "malformed_answer"),
         (b'{"choices": [{}], "usage": null, "unknown": [1]}', ""),
     ],
 )
 def test_what_is_wrong_with_an_answer_is_said_not_raised(body: bytes, fault: str) -> None:
     assert read_completion(body).fault == fault
+
+
+@pytest.mark.parametrize(
+    "tokens", ["null", '"12"', "12.5", "-1", "true", "[]", "1e13", "1e999", "1" + "0" * 400, "1" + "0" * 5000]
+)
+def test_usage_that_cannot_be_is_unknown_and_no_fault(tokens: str) -> None:
+    usage = f'{{"prompt_tokens": {tokens}, "completion_tokens": 1}}'
+    found = read_completion(f'{{"id": "c", "choices": [{{}}], "usage": {usage}}}'.encode())
+    assert (found.completion_id, found.usage, found.fault) == ("c", None, "")
+    reader, passed = read(content("a", "stop"), f'data: {{"choices": [], "usage": {usage}}}\n\n'.encode())
+    assert (reader.usage, reader.whole, passed) == (None, True, content("a", "stop"))
+
+
+@pytest.mark.parametrize("usage", ["null", "[]", "{}", '"7"', '{"prompt_tokens": 1}'])
+def test_no_usage_is_unknown_usage(usage: str) -> None:
+    found = read_completion(f'{{"choices": [{{}}], "usage": {usage}}}'.encode())
+    assert (found.usage, found.fault) == (None, "")
+
+
+@pytest.mark.parametrize("completion_id", ["null", "7", "[]", '""', '"' + "x" * 257 + '"', r'"\u0000"'])
+def test_an_id_that_is_no_name_is_none_and_no_fault(completion_id: str) -> None:
+    answer = f'{{"id": {completion_id}, "choices": [{{"delta": {{"content": "a"}}, "finish_reason": "stop"}}]}}'
+    found = read_completion(answer.encode())
+    reader, _ = read(f"data: {answer}\n\n".encode())
+    assert (found.completion_id, found.fault) == ("", "")
+    assert (reader.completion_id, reader.whole) == ("", True)
+
+
+def test_a_figure_written_as_a_fraction_may_be_whole() -> None:
+    body = b'{"choices": [{}], "usage": {"prompt_tokens": 12.0, "completion_tokens": 0}}'
+    assert read_completion(body).usage == ReadUsage(12, 0)
 
 
 def test_usage_that_was_not_asked_for_is_kept_back() -> None:
@@ -119,6 +151,33 @@ def test_a_faulty_event_is_passed_on_and_remembered(chunk: bytes, fault: str) ->
     assert (reader.fault, reader.whole) == (fault, False)
 
 
+@pytest.mark.parametrize(
+    ("first", "answered"),
+    [
+        (content("a"), True),
+        (content(None), True),
+        (event(), False),
+        (b'data: {"choices": null}\n\n', False),
+        (b": ping\n\n", False),
+        (b"data: <html>\n\n", False),
+        (event(error={"message": "overloaded"}) + content("a"), False),
+    ],
+)
+def test_an_answer_begins_with_choices(*, first: bytes, answered: bool) -> None:
+    reader = StreamReader(hide_usage=True)
+    reader.feed(first)
+    assert reader.answered is answered
+
+
+@pytest.mark.parametrize(
+    "rest", [b"<html>secret</html>", b"data: secret", b'data: {"choi', b": ping", b"\n", b"event: x"]
+)
+def test_what_is_left_is_passed_on_only_where_it_is_an_event(rest: bytes) -> None:
+    assert read(content("a"), content("b"), rest)[1] == content("a") + content("b")
+    last = content("c").strip()
+    assert read(content("a"), last)[1] == content("a") + last + b"\n\n"
+
+
 def test_an_error_after_the_first_token_is_seen() -> None:
     reader, _ = read(content("a"), content("b"), event(error={"message": "overloaded"}))
     assert reader.fault == "error_event"
@@ -148,6 +207,7 @@ def test_an_event_without_end_is_not_held_for_ever() -> None:
     assert (reader.overflowed, reader.fault) == (True, "event_too_long")
 
 
+HALF = b"data: half an ev"
 EVENTS = st.lists(
     st.sampled_from(
         [
@@ -163,7 +223,7 @@ EVENTS = st.lists(
             b"data: [DONE]\n\n",
             content("a").replace(b"\n", b"\r\n"),
             b"\n\n",
-            b"data: half an ev",
+            HALF,
         ]
     ),
     max_size=12,
@@ -183,5 +243,5 @@ def test_where_chunks_begin_and_end_does_not_matter(*, events: list[bytes], cuts
 
 @given(events=EVENTS)
 def test_nothing_but_usage_is_kept_back(events: list[bytes]) -> None:
-    sent = b"".join(events)
+    sent = b"".join(event for event in events if event != HALF)
     assert read(sent, hide_usage=False)[1] == sent.replace(b"\r\n", b"\n")

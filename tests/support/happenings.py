@@ -1,4 +1,4 @@
-"""Events for tests: builders with everything filled in, and strategies that bring about repeats and revisions."""
+"""Events for tests: builders with everything filled in."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from hypothesis import strategies as st
-
 from tiercel.domain.alerts import Alert, AlertType, Severity
 from tiercel.domain.decision import Candidate, Decision, Proposal
-from tiercel.domain.events import Event, Feedback, Outcome, StandingChange
+from tiercel.domain.events import Feedback, Outcome, StandingChange
 from tiercel.domain.request import Segment, stage_segment
 from tiercel.testing import EPOCH
 
@@ -141,62 +139,3 @@ SEGMENTS: tuple[Segment, ...] = (
 )
 """Stages of workflows and an agent; a decision belongs to one."""
 MODELS = ("small", "middle", "large")
-
-
-def ratings(numbers: st.SearchStrategy[int], seconds: st.SearchStrategy[float]) -> st.SearchStrategy[Feedback]:
-    """Ratings with few ids, decisions and sources, so that ids repeat and sources change their mind."""
-
-    def build(feedback_id: str, about: int | None, segment: Segment, **rest: Any) -> Feedback:  # noqa: ANN401
-        if about is None:
-            return feedback(feedback_id, segment=segment, **rest)
-        return feedback(feedback_id, segment=SEGMENTS[about % len(SEGMENTS)], decision_id=f"dec_{about}", **rest)
-
-    return st.builds(
-        build,
-        numbers.map("feedback_{}".format),
-        st.none() | st.integers(0, 5),
-        st.sampled_from(SEGMENTS),
-        quality=st.sampled_from([0.0, 0.25, 0.3, 0.7, 1.0]),
-        seconds=seconds,
-        tier=st.sampled_from(("cheap", "capable", "premium")),
-        model=st.sampled_from(("", *MODELS)),
-        source=st.sampled_from(["", "user:1", "user:2"]),
-    )
-
-
-def outcomes(numbers: st.SearchStrategy[int], seconds: st.SearchStrategy[float]) -> st.SearchStrategy[Outcome]:
-    """Outcomes of few decisions."""
-    return st.builds(
-        lambda number, second, segment, model, success, latency_ms, agent_id: outcome(
-            number,
-            seconds=second,
-            segment=segment,
-            model=model,
-            success=success,
-            latency_ms=latency_ms,
-            agent_id=agent_id,
-            completion_id=f"cmpl_{number}",
-        ),
-        numbers,
-        seconds,
-        st.sampled_from(SEGMENTS),
-        st.sampled_from(MODELS),
-        st.booleans(),
-        st.sampled_from([0.0, 0.5, 80.0, 1234.5, 1e9]),
-        st.sampled_from(["", "a", "z"]),
-    )
-
-
-def events(*, numbers: int = 30, seconds: st.SearchStrategy[float] | None = None) -> st.SearchStrategy[Event]:
-    """Anything that happens, in any order."""
-    number = st.integers(0, numbers)
-    second = seconds if seconds is not None else st.integers(0, 40 * 86_400).map(float)
-    return st.one_of(
-        ratings(number, second),
-        ratings(number, second),
-        outcomes(number, second),
-        st.builds(lambda n, s: decision(n, seconds=s, segment=SEGMENTS[n % len(SEGMENTS)]), number, second),
-        st.builds(lambda n, s: standing(n, seconds=s, segment=SEGMENTS[n % 3]), number, second),
-        st.builds(lambda n, s: alert(n, seconds=s), number, second),
-        st.builds(lambda n, s: alert(n, seconds=s, resolved_s=s + 1), number, second),
-    )

@@ -115,4 +115,4 @@ def read_state_row(row: StateRow, into: Deltas) -> None:
         else:
             raise StoreCorrupt(f"the learned state has a part {row.part!r} that is unknown")
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
-        raise StoreCorrupt(f"the learned {row.part} of {row.key} cannot be read: {error}") from error
+        raise StoreCorrupt(f"an entry of the learned {row.part} cannot be read: {error}") from error

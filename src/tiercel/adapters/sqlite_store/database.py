@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib import resources
 from pathlib import Path
 
@@ -43,6 +43,8 @@ class Database:
         self._readers: list[sqlite3.Connection] = []
         self._closed = False
         with translating(path):
+            with closing(sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)) as db:
+                schema_version(db, path)  # before anything is changed
             db = self._connect()
             try:
                 migrate(db, path)
@@ -140,28 +142,27 @@ def migrations() -> list[str]:
 
 
 def migrate(db: sqlite3.Connection, path: Path) -> None:
-    """Bring the schema up to date, all of it or nothing. Raises `StoreError` for a file that is not ours or too new."""
-    scripts = migrations()
-    if _version(db, path, len(scripts)) == len(scripts):
+    """Bring the schema up to date, all of it or nothing. Raises `StoreError` as `schema_version` does."""
+    if schema_version(db, path) == len(migrations()):
         return
     db.execute("BEGIN IMMEDIATE")
-    for script in scripts[_version(db, path, len(scripts)) :]:
+    for script in migrations()[schema_version(db, path) :]:  # asked again: another process may have been first
         for statement in _statements(script):
             db.execute(statement)
     db.execute("COMMIT")
 
 
-def _version(db: sqlite3.Connection, path: Path, newest: int) -> int:
+def schema_version(db: sqlite3.Connection, path: Path) -> int:
+    """The version of the schema, 0 for a new file. Raises `StoreError` for a file that is not ours or too new."""
     (version,) = db.execute("PRAGMA user_version").fetchone()
     (application_id,) = db.execute("PRAGMA application_id").fetchone()
     (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    newest = len(migrations())
     if application_id != APPLICATION_ID and (version or application_id or tables):
         raise StoreError(f"{path}: another program's database; give tiercel a file of its own")
     if version > newest:
-        raise StoreError(
-            f"{path}: written by a newer tiercel (schema {version}, this one knows {newest}); upgrade tiercel or use "
-            f"another file"
-        )
+        known = f"(schema {version}, this one knows {newest})"
+        raise StoreError(f"{path}: written by a newer tiercel {known}; upgrade tiercel or use another file")
     return int(version)
 
 

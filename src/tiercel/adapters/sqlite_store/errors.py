@@ -48,7 +48,9 @@ _DAMAGE = frozenset({sqlite3.SQLITE_IOERR_DATA, sqlite3.SQLITE_IOERR_CORRUPTFS})
 def translated(error: sqlite3.Error, path: Path) -> StoreError:
     """The tiercel error for SQLite's."""
     code: int | None = getattr(error, "sqlite_errorcode", None)
-    if code is None:  # raised by Python's driver before SQLite was asked
+    if code is None:  # raised by Python's driver itself
+        if type(error) is sqlite3.OperationalError:  # which quotes the text; it is not for logs
+            return StoreCorrupt(f"{path}: a text is not UTF-8")
         return StoreError(f"{path}: {error}")
     kind = StoreCorrupt if code in _DAMAGE else PRIMARY.get(code & 0xFF, StoreError)
     return kind(f"{path}: {error} ({error.sqlite_errorname})")

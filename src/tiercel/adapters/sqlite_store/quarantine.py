@@ -21,8 +21,9 @@ if sys.platform != "win32":
 
 log = logging.getLogger("tiercel.store")
 
-CHECKED_BYTES = 256 << 20
-"""Larger files are not read through at the start, which would take seconds; damage shows when it is read."""
+WHOLLY_CHECKED_BYTES = 16 << 20
+CHECKED_BYTES = 64 << 20
+"""Larger files are checked less at the start, which should not take a second; damage there shows when it is read."""
 
 
 def open_sound(path: Path, busy_timeout_s: float, clock: Clock) -> Database:
@@ -54,8 +55,7 @@ def _check(database: Database) -> None:
     """Read what a start depends on. Raises `StoreCorrupt`."""
     try:
         with database.reading() as db:
-            if database.path.stat().st_size <= CHECKED_BYTES:
-                _read_through(db, database.path)
+            _read_through(db, database.path)
             for layer in (LEARNED, TRIMMED):
                 read_layer(db, layer)
             position = progress(db).learned
@@ -68,9 +68,13 @@ def _check(database: Database) -> None:
 
 
 def _read_through(db: sqlite3.Connection, path: Path) -> None:
-    (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    size = path.stat().st_size
+    if size > CHECKED_BYTES:
+        return
+    check = "PRAGMA integrity_check(1)" if size <= WHOLLY_CHECKED_BYTES else "PRAGMA quick_check(1)"
+    (found,) = db.execute(check).fetchone()
     if found != "ok":
-        raise StoreCorrupt(f"{path}: {found}")
+        raise StoreCorrupt(f"{path}: {found.splitlines()[-1]}")
 
 
 @contextmanager

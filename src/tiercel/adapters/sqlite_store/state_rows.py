@@ -24,8 +24,8 @@ LEARNED, TRIMMED = "learned", "trimmed"
 CHUNK = 5_000
 """Events that are read, or removed, at a time."""
 
-_PROGRESS = "SELECT position, learned, floor, generation, compacted_at_s FROM progress"
-_SET_PROGRESS = "UPDATE progress SET position = ?, learned = ?, floor = ?, generation = ?, compacted_at_s = ?"
+_PROGRESS = "SELECT position, learned, floor, generation, compacted_at_s, crc FROM progress"
+_SET_PROGRESS = "UPDATE progress SET position = ?, learned = ?, floor = ?, generation = ?, compacted_at_s = ?, crc = ?"
 _ENTRY = "SELECT crc, body FROM state WHERE layer = ? AND part = ? AND key = ? AND width_s = ? AND start_s = ?"
 _WRITE = """
     INSERT INTO state (layer, part, key, width_s, start_s, crc, body) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -88,15 +88,15 @@ class Progress(NamedTuple):
 
 def progress(db: sqlite3.Connection) -> Progress:
     """The state of the log at this moment."""
-    row = db.execute(_PROGRESS).fetchone()
-    if row is None:
+    *figures, crc = db.execute(_PROGRESS).fetchone() or (0,)
+    if crc32(repr(figures).encode()) != crc:
         raise StoreCorrupt("the database has lost count of its log")
-    return Progress(*row)
+    return Progress(*figures)
 
 
 def set_progress(db: sqlite3.Connection, now: Progress) -> None:
     """Write it down."""
-    db.execute(_SET_PROGRESS, now)
+    db.execute(_SET_PROGRESS, (*now, crc32(repr([*now]).encode())))
 
 
 def read_layer(db: sqlite3.Connection, layer: str) -> Deltas:
@@ -154,13 +154,18 @@ def taught(db: sqlite3.Connection, position: int, fold: Fold) -> Deltas:
 
 
 def _rows(layer: str, state: Deltas) -> Iterator[tuple[str | int, ...]]:
-    for part, key, bucket, body in state_rows(state):
-        yield (layer, part, key, *bucket, crc32(body), body.decode())
+    for row in state_rows(state):
+        yield (layer, row.part, row.key, *row.bucket, _checksum(row), row.body.decode())
 
 
-def _enter(row: tuple[str, str, int, int, int, str], state: Deltas) -> None:
-    part, key, width_s, start_s, crc, body = row
-    encoded = body.encode()
-    if crc32(encoded) != crc:
-        raise StoreCorrupt(f"the learned {part} of {key} are not what was written")
-    read_state_row(StateRow(part, key, Bucket(width_s, start_s), encoded), state)
+def _enter(columns: tuple[str, str, int, int, int, str], state: Deltas) -> None:
+    part, key, width_s, start_s, crc, body = columns
+    row = StateRow(part, key, Bucket(width_s, start_s), body.encode())
+    if _checksum(row) != crc:
+        raise StoreCorrupt(f"an entry of the learned {part} is not what was written")
+    read_state_row(row, state)
+
+
+def _checksum(row: StateRow) -> int:
+    address = repr((row.part, row.key, *row.bucket)).encode()
+    return crc32(row.body, crc32(address))

@@ -34,7 +34,7 @@ CREATE TABLE state (
     key     TEXT    NOT NULL,                   -- JSON
     width_s INTEGER NOT NULL,                   -- the time bucket of sums, else 0
     start_s INTEGER NOT NULL,
-    crc     INTEGER NOT NULL,
+    crc     INTEGER NOT NULL,                   -- CRC-32 of part, key, bucket and body
     body    TEXT    NOT NULL,
     UNIQUE (layer, part, key, width_s, start_s)
 );
@@ -47,10 +47,11 @@ CREATE TABLE progress (
     learned        INTEGER NOT NULL,            -- position up to which the learned layer has learned
     floor          INTEGER NOT NULL,            -- position below which the log cannot be followed any more
     generation     INTEGER NOT NULL,            -- counts what changed the log or the state other than by appending
-    compacted_at_s REAL    NOT NULL             -- the time of the last compaction
+    compacted_at_s REAL    NOT NULL,            -- the time of the last compaction
+    crc            INTEGER NOT NULL             -- CRC-32 of these figures
 );
 
-INSERT INTO progress VALUES (1, 0, 0, 0, 0, 0.0);
+INSERT INTO progress VALUES (1, 0, 0, 0, 0, 0.0, 3204977117);
 
 PRAGMA application_id = 1953064306;             -- "tier" in ASCII
 PRAGMA user_version = 1;

@@ -144,7 +144,7 @@ class TierRulesPolicy:
     def _ratings(self, segment: Segment, tier: str, knowledge: Knowledge, since_us: int) -> RatingSummary:
         settings = self.settings
         ratings = knowledge.ratings(segment_tier_key(segment, tier))
-        return ratings.summary(since_us=since_us, min_samples=_ENOUGH, trusted=settings.trusted_sources)
+        return ratings.summary(since_us=since_us, enough=_ENOUGH, trusted=settings.trusted_sources)
 
     def _rungs(self, models: Sequence[ModelProfile]) -> dict[str, list[ModelProfile]]:
         """The models by tier, lowest tier first; tiers without a model are absent."""

@@ -1,24 +1,33 @@
 """The newest few ratings of a key, with no source louder than the others.
 
-A semilattice like `RecentOutcomes`: merging is union, then the newest of each subject, source and all.
+A semilattice like `RecentOutcomes`: merging is union, then the newest of each subject, source and all. A rating that
+was revised to one of another tier or model leaves a mark where it was (`TAKEN_BACK`), newer than itself, which takes
+its place there and counts for nothing.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from statistics import fmean
 from typing import NamedTuple
 
+from tiercel.core.statistics.buckets import CLOCKS_APART_US
 from tiercel.core.statistics.sums import NANO
-from tiercel.core.statistics.voices import weights
+from tiercel.core.statistics.voices import fair_share
 
 _FEW = 50
 """Up to this many ratings are quicker added one by one than sorted in together."""
 
 
+TAKEN_BACK = -1
+"""The quality of a rating that counts elsewhere now. Below all others: where both stand, the rating wins."""
+
+
 class RatingSample(NamedTuple):
-    """One rating: when, what it rates (a decision or the feedback's own id), its quality in 1e-9."""
+    """One rating: when, what it rates (a decision or the feedback's own id), its quality in 1e-9 or `TAKEN_BACK`."""
 
     at_us: int
     subject: str
@@ -28,36 +37,37 @@ class RatingSample(NamedTuple):
 class RatingSummary(NamedTuple):
     """The newest ratings in figures.
 
-    `samples` is the weight that counts after the cap per source, `mean` their weighted mean quality (None without
-    one) and `standard_error` that mean's.
+    `samples` is how many were heard, `mean` their mean quality (None without one), `standard_error` that mean's, and
+    `sources` how many sources they came from.
     """
 
-    samples: float
+    samples: int
     mean: float | None
     standard_error: float
     sources: int
 
 
-_NO_RATINGS = RatingSummary(0.0, None, 0.0, 0)
+_NO_RATINGS = RatingSummary(0, None, 0.0, 0)
 RatingEntry = tuple[RatingSample, str]
 """A rating and its source."""
 RatingColumns = tuple[tuple[int, ...], tuple[str, ...], tuple[int, ...], tuple[str, ...]]
 
 
 class RecentRatings:
-    """The newest ratings: at most `PER_SOURCE` of each source and `LIMIT` in all.
+    """The newest ratings: at most `PER_SOURCE` of each source and `LIMIT` in all, of which `HEARD` count.
 
     A source's later rating of the same subject replaces its earlier one.
     """
 
     PER_SOURCE = 40
     LIMIT = 400
+    HEARD = 40
     __slots__ = ("_by_source", "_changes", "_entries", "_summary")
 
     def __init__(self) -> None:
         self._entries: list[RatingEntry] = []
         self._changes = 0
-        self._summary: tuple[tuple[int, int, int, frozenset[str]], RatingSummary] | None = None
+        self._summary: tuple[tuple[int, int, int, int, frozenset[str]], RatingSummary] | None = None
         # source -> subject -> sample of the entries, made when one rating is to be added
         self._by_source: dict[str, dict[str, RatingSample]] | None = None
 
@@ -85,10 +95,12 @@ class RecentRatings:
             self._drop(its_source, oldest)
         self._changes += 1
 
-    def merge(self, *others: RecentRatings) -> None:
-        """Union with `others`."""
+    def merge(self, *others: RecentRatings, until_us: int | None = None) -> None:
+        """Union with `others`, without what is later than `until_us`."""
         theirs = list(chain.from_iterable(other.entries for other in others))
-        if len(theirs) <= _FEW:
+        if until_us is not None and any(part._ends_after(until_us) for part in (self, *others)):
+            self._hold([entry for entry in (*self._entries, *theirs) if entry[0].at_us <= until_us])
+        elif len(theirs) <= _FEW:
             for sample, source in theirs:
                 self.add(source, sample)
         else:
@@ -96,8 +108,11 @@ class RecentRatings:
 
     @property
     def entries(self) -> Sequence[RatingEntry]:
-        """The ratings, oldest first. Read only."""
+        """The ratings, oldest first, with those taken back. Read only."""
         return self._entries
+
+    def _ends_after(self, at_us: int) -> bool:
+        return bool(self._entries) and self._entries[-1][0].at_us > at_us
 
     def _hold(self, entries: Sequence[RatingEntry]) -> None:
         self._entries = list(entries) if len(entries) == 1 else _newest(entries, self.PER_SOURCE, self.LIMIT)
@@ -120,23 +135,30 @@ class RecentRatings:
             del self._voices()[source]
 
     def summary(
-        self, *, since_us: int = 0, min_samples: int = 10, trusted: frozenset[str] = frozenset()
+        self,
+        *,
+        since_us: int = 0,
+        now_us: int | None = None,
+        enough: int = 15,
+        trusted: frozenset[str] = frozenset(),
     ) -> RatingSummary:
-        """The ratings at or after `since_us`, with no source louder than the others.
+        """The newest `HEARD` ratings at or after `since_us`, with no source louder than the others.
 
-        The weight of a source that is not `trusted` is capped (voices.py). Computed once per change of the ratings or
-        of where the window begins; else about 1 us.
+        A source that is not `trusted` is heard up to its fair share (voices.py). Computed once per change of the
+        ratings or of where the window begins; else about 1 us.
         """
         entries = self._entries
         first = bisect_left(entries, ((since_us,),)) if since_us else 0
-        question = (self._changes, first, min_samples, trusted)
+        end = len(entries) if now_us is None else bisect_left(entries, ((now_us + CLOCKS_APART_US + 1,),))
+        question = (self._changes, first, end, enough, trusted)
         cached = self._summary
         if cached is None or cached[0] != question:
-            cached = self._summary = (question, _summarise_ratings(entries[first:], min_samples, trusted))
+            cached = self._summary = (question, _summarise_ratings(_counted(entries[first:end]), enough, trusted))
         return cached[1]
 
     def __iter__(self) -> Iterator[tuple[str, RatingSample]]:
-        for sample, source in tuple(self._entries):
+        """The ratings that count, oldest first."""
+        for sample, source in _counted(self._entries):
             yield source, sample
 
     def __len__(self) -> int:
@@ -162,6 +184,10 @@ class RecentRatings:
         return recent
 
 
+def _counted(entries: Sequence[RatingEntry]) -> list[RatingEntry]:
+    return [entry for entry in entries if entry[0].quality_nano != TAKEN_BACK]
+
+
 def _newest(entries: Sequence[RatingEntry], per_source: int, limit: int) -> list[RatingEntry]:
     newest: list[RatingEntry] = []
     seen: set[tuple[str, str]] = set()
@@ -181,17 +207,20 @@ def _newest(entries: Sequence[RatingEntry], per_source: int, limit: int) -> list
     return newest
 
 
-def _summarise_ratings(entries: list[RatingEntry], min_samples: int, trusted: frozenset[str]) -> RatingSummary:
-    voices: dict[str, list[float]] = {}
-    for sample, source in entries:
-        voices.setdefault(source, []).append(sample.quality_nano / NANO)
-    if not voices:
+def _summarise_ratings(entries: list[RatingEntry], enough: int, trusted: frozenset[str]) -> RatingSummary:
+    counts = Counter(source for _, source in entries)
+    share = fair_share(counts, heard=RecentRatings.HEARD, enough=enough)
+    heard: list[float] = []
+    voices: dict[str, int] = {}
+    for sample, source in reversed(entries):
+        said = voices.get(source, 0)
+        if said < share or source in trusted:
+            voices[source] = said + 1
+            heard.append(sample.quality_nano / NANO)
+            if len(heard) == RecentRatings.HEARD:
+                break
+    if not heard:
         return _NO_RATINGS
-    counts = {source: len(qualities) for source, qualities in voices.items()}
-    each = {source: weight / counts[source] for source, weight in weights(counts, min_samples, trusted).items()}
-    weight = sum(each[source] * count for source, count in counts.items())
-    if not weight:
-        return _NO_RATINGS
-    mean = sum(each[source] * sum(qualities) for source, qualities in voices.items()) / weight
-    squares = sum(each[source] * sum((q - mean) ** 2 for q in qualities) for source, qualities in voices.items())
-    return RatingSummary(weight, mean, (squares / weight / weight) ** 0.5, len(voices))
+    mean = fmean(heard)
+    variance = sum((quality - mean) ** 2 for quality in heard) / len(heard)
+    return RatingSummary(len(heard), mean, (variance / len(heard)) ** 0.5, len(voices))

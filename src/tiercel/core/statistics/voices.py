@@ -1,31 +1,24 @@
-"""How much each source of ratings counts: no single one may outweigh the others, however often it speaks."""
+"""Whose ratings are heard: the newest, and no source more often than its fair share of them."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Mapping
-from statistics import median
 
 
-def weights(counts: Mapping[str, int], min_samples: int, trusted: frozenset[str]) -> dict[str, float]:
-    """The weight of each source, given how many ratings each gave.
+def fair_share(counts: Mapping[str, int], *, heard: int, enough: int) -> int:
+    """How many ratings of each source are heard, given how many each gave.
 
-    The weight of a source that is not `trusted` is capped at the median number of ratings of the other sources, or at
-    what is missing to `min_samples` where that is more. A source that is alone counts in full: there is nothing to
-    weigh it against. Cost: one median per distinct number of ratings.
+    An equal part of `heard`, rounded up; or, where most sources gave fewer than that, as many as it takes until
+    `enough` are heard in all: a diligent evaluator is not silenced by a passer-by. At least 1.
     """
-    if len(counts) == 1:
-        return {source: float(count) for source, count in counts.items()}
-    ordered = sorted(counts.values())
-    caps = {count: _cap(count, ordered, min_samples) for count in set(ordered)}
-    return {
-        source: float(count) if source in trusted else min(float(count), caps[count])
-        for source, count in counts.items()
-    }
-
-
-def _cap(count: int, ordered: list[int], min_samples: int) -> float:
-    """The most a source may count that gave `count` of the ratings whose numbers per source are `ordered`."""
-    place = bisect_left(ordered, count)
-    others = ordered[:place] + ordered[place + 1 :]
-    return max(float(median(others)), float(min_samples - sum(others)))
+    share = max(1, -(-heard // max(len(counts), 1)))
+    given = sorted(counts.values())
+    below, filled = 0, 0
+    for place, count in enumerate(given):
+        # the sources before this one are heard in full; the others, this one among them, up to `needed` each
+        needed = -(-(enough - below) // (len(given) - place))
+        filled = max(filled, min(needed, count))
+        if needed <= count:
+            break
+        below += count
+    return max(share, filled)

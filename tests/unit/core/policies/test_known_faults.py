@@ -159,7 +159,7 @@ def test_fault_15_one_source_with_100000_ratings_moves_nothing() -> None:
 
 
 def test_fault_15_how_many_hostile_sources_it_takes() -> None:
-    """Against twenty honest users eight hostile ones are needed, whatever each of them sends."""
+    """Against twenty honest users seven hostile ones are needed, whatever each of them sends."""
     taken = 0
     tier = "capable"
     while tier == "capable":
@@ -167,7 +167,7 @@ def test_fault_15_how_many_hostile_sources_it_takes() -> None:
         world = honest_stage()
         hostile_ratings(world, 1_000 * taken, *(f"mallory:{i}" for i in range(taken)))
         tier = world.tier
-    assert taken == 8
+    assert taken == 7
 
 
 def test_a_tier_that_fails_is_passed_over_and_returned_to() -> None:
@@ -204,3 +204,14 @@ def test_a_single_rating_by_somebody_else_does_not_silence_a_diligent_evaluator(
     world.knowledge.add(fold([world.rating("cheap", 0.9, source="passer-by")]))
     world.play(60)
     assert world.tier != "cheap"
+
+
+def test_fault_1_holds_with_many_raters_too() -> None:
+    """The ratings of before the move must not have to be displaced one by one."""
+    world = World(TierRulesPolicy(), quality=lambda name, n: 0.95 if name != "small" or n >= 500 else 0.2, step_s=3.6)
+    for n in range(4_000):
+        world.source = f"user:{n % 50}"
+        world.play(1)
+        if n == 499:
+            assert world.tier != "cheap"
+    assert world.tier == "cheap"

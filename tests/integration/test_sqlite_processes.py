@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from support.happenings import SEGMENTS, at, feedback, outcome
 from tiercel.adapters.sqlite_store import SqliteStore
-from tiercel.core.statistics.fold import OVERALL, fold
+from tiercel.core.statistics.fold import OVERALL, Deltas, fold
 from tiercel.core.statistics.knowledge import Knowledge
+from tiercel.domain.events import Event
 
 PROCESSES = 8
 BATCHES = 40
@@ -118,3 +121,23 @@ def test_eight_processes_find_the_same_damage(tmp_path: Path) -> None:
     assert len(aside) == 1
     with closing(SqliteStore(path)) as store:
         assert store.load()[1] == PROCESSES
+
+
+def test_a_rebuild_begins_again_when_the_log_was_changed_under_it(tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path / "log.db")) as store, closing(SqliteStore(tmp_path / "log.db")) as other:
+        store.append([feedback(f"f{n}", seconds=n, segment=SEGMENTS[n % 2]) for n in range(10)], fold)
+        changes: list[Callable[[], object]] = [
+            lambda: other.append([outcome(1, seconds=5)], fold),
+            lambda: other.clear_feedback("a", "b", fold),
+            lambda: other.trim(at(2 * 86_400)),
+        ]
+
+        def fold_while_others_write(events: Sequence[Event]) -> Deltas:
+            if changes:
+                changes.pop(0)()
+            return fold(events)
+
+        store.rebuild(fold_while_others_write)
+        ratings = [feedback(f"f{n}", seconds=n, segment=SEGMENTS[n % 2]) for n in range(1, 10, 2)]
+        assert store.load()[0] == fold([*ratings, outcome(1, seconds=5)]).climbed(0.0)
+        assert changes == []

@@ -21,6 +21,7 @@ from tiercel.core.alert_rules import (
     rapid_failures_breach,
     success_breach,
 )
+from tiercel.core.statistics.buckets import CLOCKS_APART_US
 from tiercel.core.statistics.fold import OVERALL, Key
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.core.statistics.sums import NANO
@@ -31,8 +32,6 @@ from tiercel.domain.request import Segment
 TREND_RATINGS = 100
 """The trend is that of the newest so many ratings."""
 TREND_WINDOW_S = 7 * 86_400
-CLOCKS_APART_US = 1_000_000
-"""How far the clocks of processes may differ."""
 _LENGTH_OF_TIER_KEYS = {"stage": 5, "agent": 4}
 
 
@@ -69,7 +68,7 @@ def _model(knowledge: Knowledge, key: Key, thresholds: AlertThresholds, now_us: 
     model_id = key[1]
     since_us = now_us - round(thresholds.window_s * 1e6)
     newest = knowledge.outcomes(key)
-    streak = newest.summary(since_us).consecutive_failures
+    streak = newest.summary(since_us, now_us=now_us).consecutive_failures
     calls = knowledge.sums(key, since_s=since_us / 1e6)
     burst_us = now_us - round(thresholds.rapid_failures_window_s * 1e6)
     # what is stamped later than now is from before the clock was stepped back, and would count for as long as it was
@@ -86,8 +85,10 @@ def _model(knowledge: Knowledge, key: Key, thresholds: AlertThresholds, now_us: 
 
 
 def _trend(knowledge: Knowledge, keys: list[Key], now_us: int) -> tuple[float, int]:
-    since_us = now_us - TREND_WINDOW_S * 1_000_000
-    ratings = [r for _, r in chain.from_iterable(knowledge.ratings(key) for key in keys) if r.at_us >= since_us]
+    since_us, latest_us = now_us - TREND_WINDOW_S * 1_000_000, now_us + CLOCKS_APART_US
+    ratings = [
+        r for _, r in chain.from_iterable(knowledge.ratings(key) for key in keys) if since_us <= r.at_us <= latest_us
+    ]
     newest = sorted(ratings, reverse=True)[:TREND_RATINGS]
     return quality_trend([rating.quality_nano / NANO for rating in newest]), len(newest)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import timedelta
 
-from tiercel.core.statistics.fold import fold
+from tiercel.core.statistics.fold import fold, micros
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.errors import PositionLost, StoreUnavailable
 from tiercel.domain.events import Event, StandingChange
@@ -164,7 +164,7 @@ class Learner:
         self.knowledge.replace(deltas)
 
     def _learn(self, appended: Appended, position: int) -> None:
-        self.knowledge.add(appended.deltas)
+        self.knowledge.add(appended.deltas, now_us=micros(self.clock.now()))
         self._position = position
         for listener in self._listeners:
             try:

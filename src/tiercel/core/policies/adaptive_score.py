@@ -66,7 +66,7 @@ class ObservedScores:
         settings, config = self.settings, self.settings.config
         recent = situation.knowledge.outcomes(segment_model_key(situation.segment, model.model_id))
         since_us = situation.now_us - round(settings.window_s * 1e6)
-        seen = recent.summary(since_us, config.min_requests_for_performance)
+        seen = recent.summary(since_us, config.min_requests_for_performance, now_us=situation.now_us)
         rate, latency_ms = seen.success_rate, seen.mean_latency_ms
         if rate is not None and model.model_id == situation.incumbent:
             if rate < config.min_acceptable_success_rate:

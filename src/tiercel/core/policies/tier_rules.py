@@ -20,7 +20,8 @@ from typing import ClassVar
 
 from tiercel.core.policies.adaptive_score import AdaptiveScoreSettings, ObservedScores
 from tiercel.core.policies.base import DEFAULT_PROBE_SHARE, Situation, mixture
-from tiercel.core.statistics.fold import segment_model_key, segment_tier_key
+from tiercel.core.statistics.buckets import CLOCKS_APART_US
+from tiercel.core.statistics.fold import micros, segment_model_key, segment_tier_key
 from tiercel.core.statistics.intervals import wilson_upper
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.core.statistics.recent_ratings import RatingSummary
@@ -102,11 +103,14 @@ class TierRulesPolicy:
         tiers = list(rungs)
         standing = knowledge.standing(self.name, segment)
         tier = self._standing_tier(standing, rungs)
-        moved_us = round(standing.changed_at.timestamp() * 1e6) if standing else 0
+        moved_us = micros(standing.changed_at) if standing else 0
+        if moved_us > now_us + CLOCKS_APART_US:
+            # stamped by a clock that was ahead: it does not tell what came after it
+            moved_us = 0
         since_us = max(now_us - round(settings.window_s * 1e6), moved_us)
-        here = self._ratings(segment, tier, knowledge, since_us)
+        here = self._ratings(segment, tier, knowledge, since_us, now_us)
         rank = tiers.index(tier)
-        below = self._ratings(segment, tiers[rank - 1], knowledge, since_us) if rank else None
+        below = self._ratings(segment, tiers[rank - 1], knowledge, since_us, now_us) if rank else None
         plain = self._verdict(tiers, tier, here, below, 0.0)
         if plain.recommended_tier == tier or plain.confidence <= _ADOPT_ABOVE:
             return None
@@ -141,10 +145,10 @@ class TierRulesPolicy:
             quality_threshold=self.settings.quality_threshold,
         )
 
-    def _ratings(self, segment: Segment, tier: str, knowledge: Knowledge, since_us: int) -> RatingSummary:
+    def _ratings(self, segment: Segment, tier: str, knowledge: Knowledge, since_us: int, now_us: int) -> RatingSummary:
         settings = self.settings
         ratings = knowledge.ratings(segment_tier_key(segment, tier))
-        return ratings.summary(since_us=since_us, enough=_ENOUGH, trusted=settings.trusted_sources)
+        return ratings.summary(since_us=since_us, now_us=now_us, enough=_ENOUGH, trusted=settings.trusted_sources)
 
     def _rungs(self, models: Sequence[ModelProfile]) -> dict[str, list[ModelProfile]]:
         """The models by tier, lowest tier first; tiers without a model are absent."""
@@ -172,7 +176,7 @@ class TierRulesPolicy:
             return False
         since_us = situation.now_us - round(settings.adaptive.window_s * 1e6)
         fewest = settings.adaptive.config.min_requests_for_performance
-        seen = recent.summary(since_us, fewest)
+        seen = recent.summary(since_us, fewest, now_us=situation.now_us)
         if seen.requests < fewest:
             return False
         return wilson_upper(seen.successes, seen.requests, settings.doubt) < settings.failing_below

@@ -29,6 +29,8 @@ LADDER: tuple[Rung, ...] = (
     Rung(width_s=DAY_S, keep_s=31 * DAY_S),
     Rung(width_s=FOREVER_S, keep_s=FOREVER_S),
 )
+CLOCKS_APART_US = 60_000_000
+"""How far the clocks of processes may differ. What is stamped later than that is of a clock that was ahead."""
 FINEST_US = LADDER[0].width_s * 1_000_000
 _WIDTHS = {rung.width_s: i for i, rung in enumerate(LADDER)}
 

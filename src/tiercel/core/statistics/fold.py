@@ -5,19 +5,24 @@ Live learning, restart and rebuild all run `fold` over the same events, so they 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from tiercel.core.statistics.buckets import FINEST_US, Bucket, climb, finest
 from tiercel.core.statistics.recent_outcomes import OutcomeSample, RecentOutcomes
-from tiercel.core.statistics.recent_ratings import RatingEntry, RatingSample, RecentRatings
+from tiercel.core.statistics.recent_ratings import TAKEN_BACK, RatingEntry, RatingSample, RecentRatings
 from tiercel.core.statistics.sums import NANO_PER_MS, Sums, nano, total
 from tiercel.domain.events import CLIENT_LEFT, Event, Feedback, Outcome, StandingChange
 from tiercel.domain.request import Segment, agent_segment
 
 Key = tuple[str, ...]
 """Whose statistics: () is everything, else a segment, a model, or a segment's model or tier."""
+
+_Place = tuple[Segment, str, str]
+_Cell = tuple[_Place, int]
+_S = TypeVar("_S")
 
 OVERALL: Key = ()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -53,8 +58,11 @@ class Deltas:
     ratings: dict[Key, RecentRatings] = field(default_factory=dict)
     standings: dict[tuple[str, Segment], StandingChange] = field(default_factory=dict)
 
-    def merge(self, *others: Deltas) -> None:
-        """Add `others` to this; several at once are quicker than one after another."""
+    def merge(self, *others: Deltas, until_us: int | None = None) -> None:
+        """Add `others` to this; several at once are quicker than one after another.
+
+        With `until_us`, the newest of what is added to are those until then: what is later counts in the sums only.
+        """
         outcomes: dict[Key, list[RecentOutcomes]] = {}
         ratings: dict[Key, list[RecentRatings]] = {}
         for other in others:
@@ -67,9 +75,9 @@ class Deltas:
             for standing in other.standings.values():
                 self.stand(standing)
         for key, some_outcomes in outcomes.items():
-            self.outcomes.setdefault(key, RecentOutcomes()).merge(*some_outcomes)
+            self.outcomes.setdefault(key, RecentOutcomes()).merge(*some_outcomes, until_us=until_us)
         for key, some_ratings in ratings.items():
-            self.ratings.setdefault(key, RecentRatings()).merge(*some_ratings)
+            self.ratings.setdefault(key, RecentRatings()).merge(*some_ratings, until_us=until_us)
 
     def stand(self, standing: StandingChange) -> None:
         """The change of the highest revision is the one that holds."""
@@ -138,8 +146,8 @@ def feedback_keys(segment: Segment, tier: str, model: str) -> list[Key]:
 
 def _fold_outcomes(deltas: Deltas, events: Iterable[Outcome]) -> None:
     """Those that count in the same places are added up before they are spread to their keys."""
-    calls: dict[tuple[tuple[Segment, str, str], int], Sums] = {}
-    samples: dict[tuple[Segment, str, str], list[OutcomeSample]] = {}
+    calls: dict[_Cell, Sums] = {}
+    samples: dict[_Place, list[OutcomeSample]] = {}
     for event in events:
         at_us = micros(event.recorded_at)
         place = (event.segment, event.model, event.agent_id)
@@ -164,45 +172,54 @@ def _fold_outcomes(deltas: Deltas, events: Iterable[Outcome]) -> None:
         bucket = finest(number)
         for key in outcome_keys(*place):
             _sums_at(deltas, key, bucket).merge(sums)
-    by_key: dict[Key, list[OutcomeSample]] = {}
-    for place, group in samples.items():
-        for key in outcome_keys(*place):
-            by_key.setdefault(key, []).extend(group)
-    for key, group in by_key.items():
+    for key, group in _spread(samples, outcome_keys).items():
         deltas.outcomes[key] = RecentOutcomes.of(group)
 
 
 def _fold_feedback(deltas: Deltas, events: Iterable[Feedback]) -> None:
-    """Likewise; a rating that revises another is added in its own time and the other taken back in that one's."""
-    tallies: dict[tuple[tuple[Segment, str, str], int], list[int]] = {}
-    samples: dict[tuple[Segment, str, str], list[RatingEntry]] = {}
+    """Likewise; a rating that revises another is added in its own time and the other taken back in that one's.
+
+    One that takes itself back was revised before it arrived, and counts nowhere.
+    """
+    tallies: dict[_Cell, list[int]] = {}
+    samples: dict[_Place, list[RatingEntry]] = {}
     for event in events:
-        at_us, quality_nano = micros(event.recorded_at), nano(event.quality)
-        place = (event.segment, event.tier, event.model)
-        tally = tallies.setdefault((place, at_us // FINEST_US), [0, 0, 0])
-        tally[0] += 1
-        tally[1] += quality_nano
-        tally[2] += nano(event.quality * event.quality)
         revised = event.replaces
+        if revised is not None and revised.recorded_at == event.recorded_at:
+            continue
+        at_us = micros(event.recorded_at)
+        subject = event.decision_id or event.id
+        place = (event.segment, event.tier, event.model)
+        _tally(tallies, (place, at_us // FINEST_US), 1, event.quality)
+        samples.setdefault(place, []).append((RatingSample(at_us, subject, nano(event.quality)), event.source))
         if revised is not None:
-            cell = ((event.segment, revised.tier, revised.model), micros(revised.recorded_at) // FINEST_US)
-            tally = tallies.setdefault(cell, [0, 0, 0])
-            tally[0] -= 1
-            tally[1] -= nano(revised.quality)
-            tally[2] -= nano(revised.quality * revised.quality)
-        sample = RatingSample(at_us, event.decision_id or event.id, quality_nano)
-        samples.setdefault(place, []).append((sample, event.source))
+            was = (event.segment, revised.tier, revised.model)
+            _tally(tallies, (was, micros(revised.recorded_at) // FINEST_US), -1, revised.quality)
+            if was != place:
+                samples.setdefault(was, []).append((RatingSample(at_us, subject, TAKEN_BACK), event.source))
     for (place, number), tally in tallies.items():
         bucket = finest(number)
         for key in feedback_keys(*place):
             _sums_at(deltas, key, bucket).add_ratings(*tally)
-    by_key: dict[Key, list[RatingEntry]] = {}
-    for place, group in samples.items():
-        for key in feedback_keys(*place):
-            if key != OVERALL:
-                by_key.setdefault(key, []).extend(group)
-    for key, group in by_key.items():
-        deltas.ratings[key] = RecentRatings.of(group)
+    for key, entries in _spread(samples, feedback_keys).items():
+        if key != OVERALL:
+            deltas.ratings[key] = RecentRatings.of(entries)
+
+
+def _spread(groups: dict[_Place, list[_S]], keys: Callable[[Segment, str, str], list[Key]]) -> dict[Key, list[_S]]:
+    """The samples of each place under every key where they count."""
+    spread: dict[Key, list[_S]] = {}
+    for place, group in groups.items():
+        for key in keys(*place):
+            spread.setdefault(key, []).extend(group)
+    return spread
+
+
+def _tally(tallies: dict[_Cell, list[int]], cell: _Cell, count: int, quality: float) -> None:
+    tally = tallies.setdefault(cell, [0, 0, 0])
+    tally[0] += count
+    tally[1] += count * nano(quality)
+    tally[2] += count * nano(quality * quality)
 
 
 def _sums_at(deltas: Deltas, key: Key, bucket: Bucket) -> Sums:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
-from tiercel.core.statistics.buckets import FOREVER_S, Bucket, climb
+from tiercel.core.statistics.buckets import CLOCKS_APART_US, FOREVER_S, Bucket, climb
 from tiercel.core.statistics.fold import Deltas, Key
 from tiercel.core.statistics.recent_outcomes import RecentOutcomes
 from tiercel.core.statistics.recent_ratings import RecentRatings
@@ -20,20 +21,25 @@ _NO_RATINGS = RecentRatings()
 class Knowledge:
     """Learned state: sums per key and time bucket, the newest samples per key, and who serves each segment.
 
-    One writer at a time (a lock sees to it); readers take no lock and may see a batch half applied, which is as good
-    as having read a moment earlier.
+    One writer at a time (a lock sees to it). Decisions read the newest samples and the standings without the lock and
+    may see a batch half applied, which is as good as having read a moment earlier. Sums are read whole, under the lock.
     """
 
     def __init__(self) -> None:
         self._sums: dict[Key, dict[Bucket, Sums]] = {}
-        self._outcomes: dict[Key, RecentOutcomes] = {}
-        self._ratings: dict[Key, RecentRatings] = {}
-        self._standings: dict[tuple[str, Segment], StandingChange] = {}
+        # everything but the sums, which are asked for by key
+        self._newest = Deltas()
         self._lock = threading.Lock()
         self.version = 0
 
-    def add(self, deltas: Deltas) -> None:
-        """Add what some events teach."""
+    def add(self, deltas: Deltas, *, now_us: int | None = None) -> None:
+        """Add what some events teach.
+
+        With `now_us`, the newest samples of what they touch are those until now: what a clock stamped while it was
+        ahead stays in the sums, and makes way among the newest instead of crowding out what happens until that time.
+        The samples' own time decides, so the order of events still does not matter.
+        """
+        until_us = None if now_us is None else now_us + CLOCKS_APART_US
         with self._lock:
             for (key, bucket), sums in deltas.sums.items():
                 buckets = self._sums.setdefault(key, {})
@@ -41,14 +47,7 @@ class Knowledge:
                 if held is None:
                     held = buckets[bucket] = Sums()
                 held.merge(sums)
-            for key, outcomes in deltas.outcomes.items():
-                self._outcomes.setdefault(key, RecentOutcomes()).merge(outcomes)
-            for key, ratings in deltas.ratings.items():
-                self._ratings.setdefault(key, RecentRatings()).merge(ratings)
-            for place, standing in deltas.standings.items():
-                held_standing = self._standings.get(place)
-                if held_standing is None or held_standing.revision < standing.revision:
-                    self._standings[place] = standing
+            self._newest.merge(replace(deltas, sums={}), until_us=until_us)
             self.version += 1
 
     def replace(self, deltas: Deltas) -> None:
@@ -56,8 +55,7 @@ class Knowledge:
         fresh = Knowledge()
         fresh.add(deltas)
         with self._lock:
-            self._sums, self._outcomes, self._ratings = fresh._sums, fresh._outcomes, fresh._ratings
-            self._standings = fresh._standings
+            self._sums, self._newest = fresh._sums, fresh._newest
             self.version += 1
 
     def compact(self, now_s: float) -> None:
@@ -71,15 +69,15 @@ class Knowledge:
 
     def outcomes(self, key: Key) -> RecentOutcomes:
         """The newest outcomes of `key` (empty if there are none). Read only."""
-        return self._outcomes.get(key, _NO_OUTCOMES)
+        return self._newest.outcomes.get(key, _NO_OUTCOMES)
 
     def ratings(self, key: Key) -> RecentRatings:
         """The newest ratings of `key` (empty if there are none). Read only."""
-        return self._ratings.get(key, _NO_RATINGS)
+        return self._newest.ratings.get(key, _NO_RATINGS)
 
     def standing(self, policy: str, segment: Segment) -> StandingChange | None:
         """The last change of what serves `segment` under `policy`, or None if it never changed."""
-        return self._standings.get((policy, segment))
+        return self._newest.standings.get((policy, segment))
 
     def sums(self, key: Key, *, since_s: float | None = None) -> Sums:
         """The total of `key`, over all time or since `since_s` (epoch seconds).
@@ -87,18 +85,18 @@ class Knowledge:
         A window counts whole buckets: it is exact to 5 minutes within 3 hours, to an hour within 8 days, to a day
         within a month; what is older than that is in no window. Cost: one addition per bucket, at most about 240.
         """
-        buckets = self._sums.get(key)
-        if not buckets:
-            return Sums()
-        return total(
-            sums
-            for (width_s, start_s), sums in tuple(buckets.items())
-            if since_s is None or (width_s < FOREVER_S and start_s + width_s > since_s)
-        )
+        with self._lock:
+            return total(
+                sums
+                for (width_s, start_s), sums in self._sums.get(key, {}).items()
+                if since_s is None or (width_s < FOREVER_S and start_s + width_s > since_s)
+            )
 
     def buckets(self, key: Key) -> list[tuple[Bucket, Sums]]:
         """The time buckets of `key`, oldest first: for charts over time."""
-        return sorted(self._sums.get(key, {}).items(), key=lambda item: item[0].start_s)
+        with self._lock:
+            copied = [(bucket, total([sums])) for bucket, sums in self._sums.get(key, {}).items()]
+        return sorted(copied, key=lambda item: item[0].start_s)
 
     def keys(self, prefix: Key = ()) -> Iterator[Key]:
         """Every key that starts with `prefix`."""
@@ -110,11 +108,7 @@ class Knowledge:
     def export(self) -> Deltas:
         """Everything held, as deltas: for comparing a rebuilt state with a live one, and for handing it on."""
         with self._lock:
-            exported = Deltas(standings=dict(self._standings))
-            held = Deltas(
-                sums={(key, bucket): s for key, buckets in self._sums.items() for bucket, s in buckets.items()},
-                outcomes=self._outcomes,
-                ratings=self._ratings,
-            )
-            exported.merge(held)
+            sums = {(key, bucket): s for key, buckets in self._sums.items() for bucket, s in buckets.items()}
+            exported = Deltas()
+            exported.merge(replace(self._newest, sums=sums))
         return exported

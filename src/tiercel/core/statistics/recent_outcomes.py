@@ -1,7 +1,8 @@
 """The newest few calls of a key: what rules look at that must forget by count and not only by age.
 
 A semilattice: merging is union, then the newest, so order does not matter and merging twice changes nothing. Times are
-integer microseconds since the epoch.
+integer microseconds since the epoch. Who knows the time may leave out what is stamped later than that (`until_us`), so
+that what a clock stamped while it was ahead does not crowd out what happens now.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
+from tiercel.core.statistics.buckets import CLOCKS_APART_US
 from tiercel.core.statistics.sums import NANO_PER_MS
 
 _FEW = 50
@@ -48,7 +50,7 @@ class RecentOutcomes:
     def __init__(self) -> None:
         self._samples: list[OutcomeSample] = []
         self._changes = 0
-        self._summary: tuple[tuple[int, int], OutcomeSummary] | None = None
+        self._summary: tuple[tuple[int, int, int], OutcomeSummary] | None = None
 
     @classmethod
     def of(cls, samples: Iterable[OutcomeSample]) -> RecentOutcomes:
@@ -68,10 +70,12 @@ class RecentOutcomes:
             del samples[0]
         self._changes += 1
 
-    def merge(self, *others: RecentOutcomes) -> None:
-        """Union with `others`."""
+    def merge(self, *others: RecentOutcomes, until_us: int | None = None) -> None:
+        """Union with `others`, without what is later than `until_us`."""
         theirs = list(chain.from_iterable(others))
-        if len(theirs) <= _FEW:
+        if until_us is not None and any(sample.at_us > until_us for sample in (self._samples[-1:] + theirs)):
+            self._hold(sample for sample in (*self._samples, *theirs) if sample.at_us <= until_us)
+        elif len(theirs) <= _FEW:
             for sample in theirs:
                 self.add(sample)
         else:
@@ -81,17 +85,19 @@ class RecentOutcomes:
         self._samples = sorted(set(samples))[-self.LIMIT :]
         self._changes += 1
 
-    def summary(self, since_us: int = 0, at_least: int = 0) -> OutcomeSummary:
+    def summary(self, since_us: int = 0, at_least: int = 0, *, now_us: int | None = None) -> OutcomeSummary:
         """The samples at or after `since_us` in figures, or the newest `at_least` where those are fewer.
 
-        Computed once per change of the samples or of where the window begins; else about 1 us.
+        With `now_us`, what is later than that by more than clocks differ is not among them. Computed once per change of
+        the samples or of where the window begins or ends; else about 1 us.
         """
         samples = self._samples
         first = bisect_left(samples, (since_us,)) if since_us else 0
-        question = (self._changes, max(0, min(first, len(samples) - at_least)))
+        end = len(samples) if now_us is None else bisect_left(samples, (now_us + CLOCKS_APART_US + 1,))
+        question = (self._changes, max(0, min(first, end - at_least)), end)
         cached = self._summary
         if cached is None or cached[0] != question:
-            cached = self._summary = (question, _summarise(samples[question[1] :]))
+            cached = self._summary = (question, _summarise(samples[question[1] : end]))
         return cached[1]
 
     def __iter__(self) -> Iterator[OutcomeSample]:

@@ -98,7 +98,7 @@ class RecentRatings:
     def merge(self, *others: RecentRatings, until_us: int | None = None) -> None:
         """Union with `others`, without what is later than `until_us`."""
         theirs = list(chain.from_iterable(other.entries for other in others))
-        if until_us is not None and any(part._ends_after(until_us) for part in (self, *others)):
+        if until_us is not None and any(entry[0].at_us > until_us for entry in (self._entries[-1:] + theirs)):
             self._hold([entry for entry in (*self._entries, *theirs) if entry[0].at_us <= until_us])
         elif len(theirs) <= _FEW:
             for sample, source in theirs:
@@ -110,9 +110,6 @@ class RecentRatings:
     def entries(self) -> Sequence[RatingEntry]:
         """The ratings, oldest first, with those taken back. Read only."""
         return self._entries
-
-    def _ends_after(self, at_us: int) -> bool:
-        return bool(self._entries) and self._entries[-1][0].at_us > at_us
 
     def _hold(self, entries: Sequence[RatingEntry]) -> None:
         self._entries = list(entries) if len(entries) == 1 else _newest(entries, self.PER_SOURCE, self.LIMIT)
@@ -144,8 +141,9 @@ class RecentRatings:
     ) -> RatingSummary:
         """The newest `HEARD` ratings at or after `since_us`, with no source louder than the others.
 
-        A source that is not `trusted` is heard up to its fair share (voices.py). Computed once per change of the
-        ratings or of where the window begins; else about 1 us.
+        With `now_us`, what is later than that by more than clocks differ is not among them. A source that is not
+        `trusted` is heard up to its fair share (voices.py). Computed once per change of the ratings or of where the
+        window begins or ends; else about 1 us.
         """
         entries = self._entries
         first = bisect_left(entries, ((since_us,),)) if since_us else 0
@@ -158,7 +156,7 @@ class RecentRatings:
 
     def __iter__(self) -> Iterator[tuple[str, RatingSample]]:
         """The ratings that count, oldest first."""
-        for sample, source in _counted(self._entries):
+        for sample, source in _counted(tuple(self._entries)):
             yield source, sample
 
     def __len__(self) -> int:

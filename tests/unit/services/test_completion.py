@@ -14,7 +14,8 @@ from support.called import BODY, STREAMED, Called
 from support.in_process import gateway_settings, model
 from tiercel.config.settings import RouteSettings
 from tiercel.domain.errors import ProviderError, ProviderProtocolError, ProviderTimeout, ProviderUnreachable
-from tiercel.services.completion import MAX_ANSWER_BYTES, AllModelsFailed
+from tiercel.services.completion import AllModelsFailed
+from tiercel.services.model_call import MAX_ANSWER_BYTES
 from tiercel.testing import Reply, ScriptedProvider, completion, error_reply, stream
 
 
@@ -55,6 +56,7 @@ FAILURES: list[tuple[Reply, str]] = [
     (error_reply(429), "status_429"),
     (error_reply(401), "status_401"),
     (error_reply(404), "status_404"),
+    (Reply((), 302, {"location": "elsewhere"}), "status_302"),
     (Reply((b"<html>",)), "protocol_error"),
     (Reply((b'{"choices": []}',)), "protocol_error"),
     (Reply((b'{"choices": [{}]}',), breaks=ProviderProtocolError()), "protocol_error"),
@@ -83,6 +85,16 @@ async def test_both_failed(failure: Reply, word: str) -> None:
     assert failed.value.timed_out is (word == "timeout")
     assert [outcome.success for outcome in called.outcomes()] == [False, False]
     assert len(called.provider.calls) == 2, "one fallback and no more"
+
+
+@pytest.mark.parametrize("tokens", [None, "12", 12.5, -1, 10**400])
+async def test_usage_that_cannot_be_is_unknown(tokens: object) -> None:
+    answered: dict[str, Any] = {"id": None, "choices": [{}], "usage": {"prompt_tokens": tokens, "completion_tokens": 1}}
+    called = Called(Reply((json.dumps(answered).encode(),)))
+    await called.call()
+    (outcome,) = called.outcomes()
+    assert (outcome.success, outcome.prompt_tokens, outcome.completion_tokens) == (True, None, None)
+    assert (outcome.cost_usd, outcome.completion_id) == (None, "")
 
 
 async def test_a_model_asked_for_by_name_has_no_fallback() -> None:

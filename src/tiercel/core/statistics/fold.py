@@ -43,6 +43,13 @@ def segment_tier_key(segment: Segment, tier: str) -> Key:
     return (*segment, "tier", tier)
 
 
+def segment_of(key: Key) -> Segment | None:
+    """The segment whose statistics these are; None for those of everything and of a model."""
+    if key[:1] == ("stage",):
+        return key[:3]
+    return key[:2] if key[:1] == ("agent",) else None
+
+
 def micros(at: datetime) -> int:
     """Microseconds since the epoch."""
     since = at - _EPOCH

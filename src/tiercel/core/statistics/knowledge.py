@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 
 from tiercel.core.statistics.buckets import CLOCKS_APART_US, FOREVER_S, Bucket, climb
-from tiercel.core.statistics.fold import Deltas, Key
+from tiercel.core.statistics.fold import Deltas, Key, segment_of
 from tiercel.core.statistics.recent_outcomes import RecentOutcomes
 from tiercel.core.statistics.recent_ratings import RecentRatings
 from tiercel.core.statistics.sums import Sums, total
@@ -17,15 +18,24 @@ from tiercel.domain.request import Segment
 _NO_OUTCOMES = RecentOutcomes()
 _NO_RATINGS = RecentRatings()
 
+MAX_SEGMENTS = 10_000
+
 
 class Knowledge:
     """Learned state: sums per key and time bucket, the newest samples per key, and who serves each segment.
 
     One writer at a time (a lock sees to it). Decisions read the newest samples and the standings without the lock and
     may see a batch half applied, which is as good as having read a moment earlier. Sums are read whole, under the lock.
+
+    At most `max_segments` segments are held, so that made-up names do not fill the memory: those learned of longest ago
+    go, and what they added to the totals and to their models stays. Below that number nothing is ever forgotten. (No
+    time is looked at: a clock that steps makes nothing go.)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_segments: int = MAX_SEGMENTS) -> None:
+        self._max_segments = max_segments
+        # the keys of each segment, the segment learned of longest ago first
+        self._segments: dict[Segment, set[Key]] = {}
         self._sums: dict[Key, dict[Bucket, Sums]] = {}
         # everything but the sums, which are asked for by key
         self._newest = Deltas()
@@ -41,21 +51,44 @@ class Knowledge:
         """
         until_us = None if now_us is None else now_us + CLOCKS_APART_US
         with self._lock:
-            for (key, bucket), sums in deltas.sums.items():
-                buckets = self._sums.setdefault(key, {})
-                held = buckets.get(bucket)
-                if held is None:
-                    held = buckets[bucket] = Sums()
-                held.merge(sums)
-            self._newest.merge(replace(deltas, sums={}), until_us=until_us)
+            self._merge(deltas, until_us)
+            self._bound()
             self.version += 1
+
+    def _merge(self, deltas: Deltas, until_us: int | None) -> None:
+        for key in chain((key for key, _ in deltas.sums), deltas.outcomes, deltas.ratings):
+            self._learned_of(key)
+        for (key, bucket), sums in deltas.sums.items():
+            buckets = self._sums.setdefault(key, {})
+            held = buckets.get(bucket)
+            if held is None:
+                held = buckets[bucket] = Sums()
+            held.merge(sums)
+        self._newest.merge(replace(deltas, sums={}), until_us=until_us)
+
+    def _learned_of(self, key: Key) -> None:
+        segment = segment_of(key)
+        if segment is not None:
+            keys = self._segments.pop(segment, None) or set()
+            keys.add(key)
+            self._segments[segment] = keys
+
+    def _bound(self) -> None:
+        while len(self._segments) > self._max_segments:
+            for key in self._segments.pop(next(iter(self._segments))):
+                self._sums.pop(key, None)
+                self._newest.outcomes.pop(key, None)
+                self._newest.ratings.pop(key, None)
 
     def replace(self, deltas: Deltas) -> None:
         """Forget everything and hold `deltas` instead (after a restart, a rebuild or a clearing)."""
-        fresh = Knowledge()
-        fresh.add(deltas)
+        fresh = Knowledge(max_segments=self._max_segments)
+        fresh._merge(deltas, None)
+        newest_us = _newest_us(deltas)
+        fresh._segments = dict(sorted(fresh._segments.items(), key=lambda item: newest_us.get(item[0], 0)))
+        fresh._bound()
         with self._lock:
-            self._sums, self._newest = fresh._sums, fresh._newest
+            self._sums, self._newest, self._segments = fresh._sums, fresh._newest, fresh._segments
             self.version += 1
 
     def compact(self, now_s: float) -> None:
@@ -112,3 +145,15 @@ class Knowledge:
             exported = Deltas()
             exported.merge(replace(self._newest, sums=sums))
         return exported
+
+
+def _newest_us(deltas: Deltas) -> dict[Segment, int]:
+    """When each segment was last heard of."""
+    newest: dict[Segment, int] = {}
+    samples = [(key, sample.at_us) for key, outcomes in deltas.outcomes.items() for sample in outcomes]
+    samples += [(key, sample.at_us) for key, ratings in deltas.ratings.items() for _, sample in ratings]
+    for key, at_us in samples:
+        segment = segment_of(key)
+        if segment is not None:
+            newest[segment] = max(at_us, newest.get(segment, 0))
+    return newest

@@ -126,11 +126,12 @@ def test_eight_processes_find_the_same_damage(tmp_path: Path) -> None:
 def test_a_rebuild_begins_again_when_the_log_was_changed_under_it(tmp_path: Path) -> None:
     with closing(SqliteStore(tmp_path / "log.db")) as store, closing(SqliteStore(tmp_path / "log.db")) as other:
         store.append([feedback(f"f{n}", seconds=n, segment=SEGMENTS[n % 2]) for n in range(10)], fold)
-        changes: list[Callable[[], object]] = [
-            lambda: other.append([outcome(1, seconds=5)], fold),
-            lambda: other.clear_feedback("a", "b", fold),
-            lambda: other.trim(at(2 * 86_400)),
-        ]
+
+        def append_and_clear() -> None:
+            other.append([outcome(1, seconds=5)], fold)
+            other.clear_feedback("a", "b", fold)
+
+        changes: list[Callable[[], object]] = [append_and_clear, lambda: other.trim(at(2 * 86_400))]
 
         def fold_while_others_write(events: Sequence[Event]) -> Deltas:
             if changes:

@@ -44,10 +44,12 @@ class Database:
         self._closed = False
         with translating(path):
             with closing(sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)) as db:
-                schema_version(db, path)  # before anything is changed
+                db.execute("BEGIN")
+                current = schema_version(db, path) == len(migrations())  # asked before anything is changed
             db = self._connect()
             try:
-                migrate(db, path)
+                if not current:
+                    migrate(db, path)
             except BaseException:
                 db.close()
                 raise
@@ -143,17 +145,18 @@ def migrations() -> list[str]:
 
 def migrate(db: sqlite3.Connection, path: Path) -> None:
     """Bring the schema up to date, all of it or nothing. Raises `StoreError` as `schema_version` does."""
-    if schema_version(db, path) == len(migrations()):
-        return
     db.execute("BEGIN IMMEDIATE")
-    for script in migrations()[schema_version(db, path) :]:  # asked again: another process may have been first
+    for script in migrations()[schema_version(db, path) :]:
         for statement in _statements(script):
             db.execute(statement)
     db.execute("COMMIT")
 
 
 def schema_version(db: sqlite3.Connection, path: Path) -> int:
-    """The version of the schema, 0 for a new file. Raises `StoreError` for a file that is not ours or too new."""
+    """The version of the schema, 0 for a new file. Raises `StoreError` for a file that is not ours or too new.
+
+    To be asked in a transaction: another process may be making the tables.
+    """
     (version,) = db.execute("PRAGMA user_version").fetchone()
     (application_id,) = db.execute("PRAGMA application_id").fetchone()
     (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()

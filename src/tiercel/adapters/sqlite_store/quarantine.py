@@ -7,7 +7,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tiercel.adapters.sqlite_store.database import Database
@@ -29,16 +29,17 @@ CHECKED_BYTES = 64 << 20
 def open_sound(path: Path, busy_timeout_s: float, clock: Clock) -> Database:
     """The database at `path`, or a fresh one where that is damaged. Raises `StoreError` where neither can be had."""
     try:
-        return _open_checked(path, busy_timeout_s)
+        with _others_kept_from(path.parent, putting_aside=False):
+            return _open_checked(path, busy_timeout_s)
     except StoreCorrupt as found:
         damage = found
-    with _alone(path.parent):
+    with _others_kept_from(path.parent, putting_aside=True):
         try:
             return _open_checked(path, busy_timeout_s)  # another process may have put it aside by now
         except StoreCorrupt:
             aside = _put_aside(path, clock)
-    log.error("%s is damaged and was put aside as %s; a fresh store is begun: %s", path, aside.name, damage)
-    return _open_checked(path, busy_timeout_s)
+        log.error("%s is damaged and was put aside as %s; a fresh store is begun: %s", path, aside.name, damage)
+        return _open_checked(path, busy_timeout_s)
 
 
 def _open_checked(path: Path, busy_timeout_s: float) -> Database:
@@ -78,17 +79,23 @@ def _read_through(db: sqlite3.Connection, path: Path) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One process at a time per folder; on Windows nothing keeps two apart that find damage at the same moment."""
+def _others_kept_from(folder: Path, *, putting_aside: bool) -> Iterator[None]:
+    """Many processes may look at a file together; while one puts it aside no other looks.
+
+    SQLite's own locks and journals go by the file's name, which two files then have in turn. (Windows does not let a
+    file be renamed that others have open.)
+    """
     if sys.platform == "win32":
         yield
         return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with ExitStack() as opened:
+        try:
+            descriptor = os.open(folder, os.O_RDONLY)
+            opened.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX if putting_aside else fcntl.LOCK_SH)
+        except OSError as error:
+            raise StoreUnavailable(f"{folder}: {error.strerror}") from error
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _put_aside(path: Path, clock: Clock) -> Path:

@@ -9,6 +9,7 @@ anew, so an upstream sees exactly what was checked.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from tiercel.apps.gateway.answers import header_value, request_id_of, send_error
@@ -105,26 +106,32 @@ async def _open(body: dict[str, Any], request: RequestContext, request_id: str, 
     router = state.router.core
     requested, plan = name, None
     if name == AUTO or name.startswith(AUTO_ROUTE):
-        requested, plan = "", _plan(name, state)
+        requested = ""
+        plan, request = _addressed(name, request, state)
     elif router.catalogue.get(name) is None:
         raise UnknownModel(name)
     completions = state.router.completions
     return await completions.open(body, request, requested_model=requested, plan=plan, request_id=request_id)
 
 
-def _plan(name: str, state: GatewayState) -> Plan | None:
-    """The plan of "auto:<route>", by the route's name, else by a "workflow/stage" it would match; None for "auto"."""
+def _addressed(name: str, request: RequestContext, state: GatewayState) -> tuple[Plan | None, RequestContext]:
+    """The plan of "auto:<route>", by the route's name; or the stage that "auto:<workflow>/<stage>" stands for.
+
+    A request that names a stage of its own keeps it, and is decided for as the other.
+    """
     if name == AUTO:
-        return None
+        return None, request
     route = name.removeprefix(AUTO_ROUTE)
     table = state.router.core.table
-    named = table.named(route)
-    if named is not None:
-        return named
-    if "/" in route:
-        workflow, _, stage = route.partition("/")
-        return table.plan(workflow, stage)
-    raise UnknownModel(name)
+    plan = table.named(route)
+    if plan is None:
+        workflow, separator, stage = route.partition("/")
+        if not separator:
+            raise UnknownModel(name)
+        if not (request.workflow or request.stage or request.agent_id):
+            return None, replace(request, workflow=workflow, stage=stage)
+        plan = table.plan(workflow, stage)
+    return plan, request
 
 
 async def _relay(opened: Answer, request_id: str, receive: Receive, send: Send) -> None:

@@ -104,6 +104,9 @@ async def test_a_route_by_its_name_or_by_a_stage_it_matches(started: Started) ->
     for name, expected in (("auto:careful", "large"), ("auto:review/code", "large"), ("auto", "small")):
         answer = await ask(state, {**BODY, "model": name})
         assert (answer.status, answer.headers["x-tiercel-model"]) == (200, expected), name
+    state.router.learner.flush()
+    decisions = reversed(state.router.store.recent_decisions(3))
+    assert [d.segment[1:] for d in decisions] == [("careful", "default"), ("review", "code"), ("default", "default")]
     for name in ("auto:nothing", "auto:", "autox", "medium"):
         answer = await ask(state, {**BODY, "model": name})
         assert (answer.status, answer.json["error"]["code"]) == (404, "model_not_found"), name

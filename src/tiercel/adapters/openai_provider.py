@@ -76,9 +76,14 @@ class OpenAIProvider:
         request = builder.build_streamed()
         try:
             response = await request.__aenter__()
-            headers = {name: value for name in _RELAYED_HEADERS if (value := response.get_header(name)) is not None}
-        except (PyreqwestError, ValueError) as error:
+        except PyreqwestError as error:
             raise _translated(error) from error
+        try:
+            headers = {name: value for name in _RELAYED_HEADERS if (value := response.get_header(name)) is not None}
+        except ValueError as error:
+            # a header that is no text
+            await request.__aexit__(None, None, None)
+            raise ProviderProtocolError from error
         return ProviderResponse(response.status, headers, _Body(request, response))
 
     async def close(self) -> None:
@@ -115,7 +120,7 @@ class _Body:
             await request.__aexit__(None, None, None)
 
 
-def _translated(error: PyreqwestError | ValueError) -> ProviderError:
+def _translated(error: PyreqwestError) -> ProviderError:
     """By type alone. pyreqwest reports a time-out while waiting for the head as a time-out of the connection."""
     if isinstance(error, RequestTimeoutError):
         return ProviderTimeout()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from tiercel.domain.errors import Problem
 
 MAX_NAME_BYTES = 256
+MAX_NAMES = 64
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]").search
 
 
@@ -28,3 +30,12 @@ def name_problem(path: str, name: object) -> Problem | None:
     if _CONTROL(name):
         return Problem(path, "must not hold control characters", repr(name)[:80], "value")
     return None
+
+
+def names_problems(path: str, names: object) -> list[Problem]:
+    """What is wrong with a list of names: at most 64, each a name."""
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        return [Problem(path, "must be a list of names", repr(names)[:80], "type")]
+    if len(names) > MAX_NAMES:
+        return [Problem(path, f"must be at most {MAX_NAMES} names", str(len(names)), "range")]
+    return [problem for i, name in enumerate(names) if (problem := name_problem(f"{path}[{i}]", name))]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -21,7 +22,7 @@ from tiercel.core.policies.base import Policy
 from tiercel.domain.catalogue import DEFAULT_TIERS, Agent, ModelProfile
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import Conflict, InvalidInput
-from tiercel.domain.names import name_problem
+from tiercel.domain.names import name_problem, names_problems
 from tiercel.domain.request import RequestContext
 from tiercel.ports import Clock, Provider, Store
 from tiercel.services.completion import Completions
@@ -44,7 +45,7 @@ class _Routing:
     """What both routers have in common: the wiring, and everything that does not wait.
 
     `models` and the rest describe a router in code; `settings` (see `from_config`) takes their place. `seed` makes the
-    draws reproducible. A `store` given open is closed with the router.
+    draws reproducible. A `store` given open is closed with the router, and so are `providers` that were called.
     """
 
     def __init__(
@@ -100,10 +101,12 @@ class _Routing:
     ) -> Decision:
         """Choose a model for one request. Reads memory only: it never waits for the store.
 
-        `request_id` makes the draw reproducible under a seed. Raises `NoEligibleModel`, `InvalidInput`.
+        `requires` and `prefers` are capabilities, at most 64 of each. `request_id` makes the draw reproducible under a
+        seed. Raises `NoEligibleModel`, `InvalidInput`.
         """
         names = {"workflow": workflow, "stage": stage, "agent_id": agent_id, "session_id": session_id}
         problems = [problem for name, value in names.items() if value and (problem := name_problem(name, value))]
+        problems += [*names_problems("requires", requires), *names_problems("prefers", prefers)]
         if problems:
             raise InvalidInput(problems)
         request = RequestContext(
@@ -226,14 +229,18 @@ class Router(_Routing):
     record_feedback = waiting(_Routing.begin_feedback)
 
     def close(self) -> None:
-        """Commit what is buffered and close the store; idempotent."""
+        """Close the providers' connections, commit what is buffered and close the store; idempotent."""
+        if self._completions is not None:
+            # in a thread of its own: here a loop may be running, the one complete() ran in or another
+            with ThreadPoolExecutor(1) as closing:
+                closing.submit(asyncio.run, self._completions.close()).result()
         self._close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._close()
+        self.close()
 
 
 class AsyncRouter(_Routing):
@@ -243,7 +250,9 @@ class AsyncRouter(_Routing):
     record_feedback = awaiting(_Routing.begin_feedback)
 
     async def close(self) -> None:
-        """Commit what is buffered and close the store; idempotent."""
+        """Close the providers' connections, commit what is buffered and close the store; idempotent."""
+        if self._completions is not None:
+            await self._completions.close()
         await asyncio.to_thread(self._close)
 
     async def __aenter__(self) -> Self:

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from tiercel.apps.gateway.body import Scope, headers
 from tiercel.apps.gateway.errors import invalid
 from tiercel.domain.errors import Problem
-from tiercel.domain.names import name_problem
+from tiercel.domain.names import name_problem, names_problems
 from tiercel.domain.request import TASK_CAPABILITIES, RequestContext
 
 _HEADERS = {
@@ -67,12 +67,12 @@ def read_context(scope: Scope, metadata: Mapping[str, Any], characters: int) -> 
 
 
 def read_names(path: str, listed: object) -> tuple[tuple[str, ...], list[Problem]]:
-    """The names of a list, or of a text like "coding,reasoning", and what is wrong with them."""
+    """The names of a list, or of a text like "coding,reasoning", at most 64, and what is wrong with them."""
     if isinstance(listed, str):
         names: Sequence[object] = [part.strip() for part in listed.split(",") if part.strip()]
     elif isinstance(listed, list | tuple):
         names = listed
     else:
         return (), [Problem(path, "must be names with commas between them, or a list", repr(listed)[:80], "type")]
-    problems = [problem for i, name in enumerate(names) if (problem := name_problem(f"{path}[{i}]", name))]
-    return tuple(str(name) for name in names), problems
+    problems = names_problems(path, names)
+    return () if problems else tuple(str(name) for name in names), problems

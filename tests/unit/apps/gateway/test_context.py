@@ -99,3 +99,11 @@ def test_only_text_is_counted() -> None:
         {"role": "assistant"},
     ]
     assert text_length(messages) == 8
+
+
+def test_at_most_64_requirements() -> None:
+    assert len(read({"requires": ["coding"] * 64}).requires) == 64
+    for requires in (["coding"] * 65, ",".join(["coding"] * 65)):
+        with pytest.raises(HttpError) as refused:
+            read({"requires": requires})
+        assert (refused.value.status, refused.value.param) == (422, "metadata.requires")

@@ -1,0 +1,52 @@
+"""The routers of the library: what they refuse, and what they close."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from support.in_process import LARGE, PROVIDER, SMALL
+from tiercel.domain.errors import InvalidInput
+from tiercel.library.router import AsyncRouter, Router
+from tiercel.testing import ScriptedProvider
+
+MESSAGES = [{"role": "user", "content": "hi"}]
+
+
+@pytest.mark.parametrize("field", ["requires", "prefers"])
+@pytest.mark.parametrize("names", [["coding"] * 65, "coding", [""], [7]])
+def test_capabilities_are_at_most_64_names(field: str, names: object) -> None:
+    with Router([SMALL]) as router:
+        with pytest.raises(InvalidInput) as refused:
+            router.decide(**{field: names})  # type: ignore[arg-type]
+        assert all(problem.path.startswith(field) for problem in refused.value.problems)
+        assert router.decide(**{field: ["coding"] * 64}).model == "small"  # type: ignore[arg-type]
+
+
+def test_a_router_closes_the_providers_it_called() -> None:
+    provider = ScriptedProvider()
+    with Router([SMALL, LARGE], providers={PROVIDER: provider}) as router:
+        asyncio.run(router.complete(MESSAGES))
+    assert provider.closed
+
+
+async def test_a_router_is_closed_where_a_loop_runs() -> None:
+    provider = ScriptedProvider()
+    with Router([SMALL], providers={PROVIDER: provider}) as router:
+        await router.complete(MESSAGES)
+    assert provider.closed
+    router.close()
+
+
+async def test_an_async_router_closes_the_providers_it_called() -> None:
+    provider = ScriptedProvider()
+    async with AsyncRouter([SMALL], providers={PROVIDER: provider}) as router:
+        await router.complete(MESSAGES)
+    assert provider.closed
+
+
+def test_providers_that_were_not_called_stay_open() -> None:
+    provider = ScriptedProvider()
+    Router([SMALL], providers={PROVIDER: provider}).close()
+    assert not provider.closed

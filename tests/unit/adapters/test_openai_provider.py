@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -20,8 +20,10 @@ async def server(head: bytes) -> AsyncIterator[tuple[OpenAIProvider, asyncio.Eve
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n{}")
         writer.write(head + b"transfer-encoding: chunked\r\n\r\n1\r\n:\r\n")
-        await reader.read()
-        writer.close()
+        with suppress(ConnectionError):
+            await reader.read()
+            writer.close()
+            await writer.wait_closed()
         left.set()
 
     listening = await asyncio.start_server(answer, "127.0.0.1", 0)

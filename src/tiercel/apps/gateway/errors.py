@@ -17,7 +17,9 @@ from tiercel.domain.errors import (
     NoEligibleModel,
     NotFound,
     Problem,
+    StoreCorrupt,
     StoreError,
+    StoreUnavailable,
     TiercelError,
     UnknownModel,
 )
@@ -71,6 +73,13 @@ _MEANINGS: tuple[tuple[type[TiercelError], int, str, str], ...] = (
     (TiercelError, 400, "error", ""),
 )
 """Error, status, code, Retry-After in seconds; the first that fits."""
+_STORE_TEXTS: tuple[tuple[type[StoreError], str], ...] = (
+    (BufferFull, "the buffer in front of the store is full; this record was not kept"),
+    (StoreUnavailable, "the store is away, locked or full; try again"),
+    (StoreCorrupt, "the store holds something that cannot be read"),
+    (StoreError, "the store failed"),
+)
+"""What a client is told of the store; the first that fits. An error's own text may hold a path: the log has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,8 @@ class ErrorAnswer:
 def answer(error: Exception, request_id: str) -> ErrorAnswer:
     """The answer to an error. What is not foreseen becomes a 500 that says the request id only, and is logged."""
     http = as_http(error)
+    if isinstance(error, StoreError):
+        log.warning("request %s failed in the store: %s", request_id, error)
     if http is None:
         log.error("request %s failed by a fault of tiercel", request_id, exc_info=error)
         http = HttpError(500, f"internal error; the log has it under request {request_id}", "internal_error")
@@ -121,7 +132,8 @@ def as_http(error: Exception) -> HttpError | None:
 def _by_kind(error: Exception) -> HttpError | None:
     for kind, status, code, retry_after_s in _MEANINGS:
         if isinstance(error, kind):
-            return HttpError(status, str(error), code, headers={"retry-after": retry_after_s} if retry_after_s else {})
+            message = next((text for store_kind, text in _STORE_TEXTS if isinstance(error, store_kind)), str(error))
+            return HttpError(status, message, code, headers={"retry-after": retry_after_s} if retry_after_s else {})
     return None
 
 

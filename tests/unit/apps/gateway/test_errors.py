@@ -64,6 +64,28 @@ def test_every_error_has_an_answer(error: Exception, status: int, kind: str, cod
         assert int(answered.headers["retry-after"]) >= 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (errors.BufferFull, "full"),
+        (errors.StoreUnavailable, "away"),
+        (errors.StoreCorrupt, "cannot be read"),
+        (errors.PositionLost, "failed"),
+        (errors.StoreError, "failed"),
+    ],
+)
+def test_where_the_store_is_only_the_log_says(
+    kind: type[errors.StoreError], told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        answered = answer(kind("/srv/secret/tiercel.db: no space left"), "req_7")
+    assert b"secret" not in answered.body
+    assert told in json.loads(answered.body)["error"]["message"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "request req_7 failed in the store: /srv/secret/tiercel.db: no space left"
+    ]
+
+
 def test_all_problems_are_told_with_their_paths() -> None:
     refused = invalid([Problem("a", "must be a number", "'x'", "type"), Problem("", "must be more")])
     assert refused.message == "a: must be a number (found 'x'); must be more"

@@ -18,21 +18,28 @@ async def server(head: bytes) -> AsyncIterator[tuple[OpenAIProvider, asyncio.Eve
     left = asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n{}")
-        writer.write(head + b"transfer-encoding: chunked\r\n\r\n1\r\n:\r\n")
-        with suppress(ConnectionError):
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n{}")
+            writer.write(head + b"transfer-encoding: chunked\r\n\r\n1\r\n:\r\n")
             await reader.read()
-            writer.close()
+            left.set()
+        writer.close()
+        with suppress(ConnectionError):
             await writer.wait_closed()
-        left.set()
 
-    listening = await asyncio.start_server(answer, "127.0.0.1", 0)
+    answering: list[asyncio.Task[None]] = []
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answering.append(asyncio.ensure_future(answer(reader, writer)))
+
+    listening = await asyncio.start_server(connected, "127.0.0.1", 0)
     provider = OpenAIProvider(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1")
     try:
         async with listening:
             yield provider, left
     finally:
         await provider.close()
+        await asyncio.gather(*answering)
 
 
 async def test_an_answer_with_a_header_that_is_no_text_is_let_go() -> None:

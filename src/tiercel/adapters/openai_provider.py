@@ -44,6 +44,7 @@ class OpenAIProvider:
         if api_key:
             headers["authorization"] = f"Bearer {api_key}"
         self._url = Url(base_url.rstrip("/") + "/chat/completions")
+        self._closed = False
         self._client: Client = (
             ClientBuilder()
             .no_proxy()
@@ -68,6 +69,9 @@ class OpenAIProvider:
 
         `timeout_s` bounds the whole call, or with `stream` the wait for the next bytes only (set at construction).
         """
+        if self._closed:
+            # pyreqwest would still connect, and send, before it says so
+            raise ProviderUnreachable
         builder = self._client.post(self._url).body_bytes(body)
         if stream:
             builder = builder.streamed_read_buffer_limit(_PROMPT_BYTES)
@@ -87,7 +91,8 @@ class OpenAIProvider:
         return ProviderResponse(response.status, headers, _Body(request, response))
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; idempotent. No call is possible any more."""
+        self._closed = True
         await self._client.close()
 
 

@@ -100,6 +100,8 @@ class TierRulesPolicy:
         """Move the stage where the rules say so with confidence, and still do when read with caution."""
         settings = self.settings
         rungs = self._rungs(models)
+        if not rungs:
+            return None
         tiers = list(rungs)
         standing = knowledge.standing(self.name, segment)
         tier = self._standing_tier(standing, rungs)

@@ -125,6 +125,27 @@ def test_a_gateway_that_is_told_to_stop_ends_its_streams_and_keeps_what_it_was_t
         assert get(f"{again.url}/v1/decisions/{decided['id']}")["workflow"] == "w"
 
 
+def test_a_gateway_that_is_told_to_stop_ends_a_stream_that_hangs_and_keeps_its_outcome(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("hanging")
+    models = [("hang", "cheap")]
+    with gateway(folder, models) as stopping:
+        body = json.dumps({**CHAT, "stream": True}).encode()
+        with connected(stopping) as connection:
+            head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+            connection.sendall(head + b"content-length: %d\r\n\r\n" % len(body) + body)
+            begun = connection.recv(65536)
+            stopping.process.send_signal(signal.SIGINT)
+            rest = read_to_the_end(connection)
+        stopping.process.wait(20)
+    assert b'"code": "stopping"' in rest
+    decision_id = begun.partition(b"x-tiercel-decision-id: ")[2].partition(b"\r\n")[0].decode()
+    with gateway(folder, models) as again:
+        outcomes = get(f"{again.url}/v1/decisions/{decision_id}")["outcomes"]
+        assert [outcome["error"] for outcome in outcomes] == ["client_left"]
+
+
 def test_the_answer_to_a_request_sent_by_hand(served: Gateway) -> None:
     body = json.dumps(CHAT).encode()
     with connected(served) as connection:

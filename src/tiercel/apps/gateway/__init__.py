@@ -6,6 +6,7 @@ body.py     reading a request's body, and JSON as strict as the specification wa
 context.py  workflow, stage, agent ... from metadata and headers
 errors.py   from an error to an answer
 answers.py  what every answer has in common
+under_way.py  ending chat completions in good order when the process stops
 state.py    what every endpoint needs
 server.py   running it
 

@@ -43,31 +43,40 @@ AUTO_ROUTE = "auto:"
 async def chat(scope: Scope, receive: Receive, send: Send, state: GatewayState) -> None:
     """Answer one chat completion; every error is answered in the shape OpenAI clients read."""
     request_id = request_id_of(scope)
-    try:
-        limit = state.settings.server.max_body_bytes
-        check_headers(scope)
-        check_method(scope, ("POST",))
-        check_head(scope, limit)
-        raw = await read_body(receive, limit, header(scope, b"content-length"))
-        body = parse_json(raw)
-        check_chat(body)
-        metadata = body.get("metadata") or {}
-        request = read_context(scope, metadata, text_length(body["messages"]))
-        if state.settings.server.forward_metadata:
-            body |= (
-                {"metadata": {key: value for key, value in metadata.items() if key not in FIELDS}} if metadata else {}
-            )
-        else:
-            body.pop("metadata", None)
-        opened = await _open(body, request, request_id, state)
-    except ClientGoneError:
-        return
-    except Exception as error:  # noqa: BLE001 - the edge of the process: whatever happened, the client gets an answer
-        if isinstance(error, NoEligibleModel):
-            state.alerting.note_no_models(error.reasons)
-        await send_error(error, request_id, send)
-        return
-    await _relay(opened, request_id, receive, send)
+    with state.calls.one():
+        try:
+            opened = await _opened(scope, receive, request_id, state)
+        except ClientGoneError:
+            return
+        except asyncio.CancelledError:
+            if not state.calls.told_to_end():
+                raise
+            await send_error(_stopping(), request_id, send)
+            return
+        except Exception as error:  # noqa: BLE001 - the edge of the process: whatever happened, the client gets an answer
+            if isinstance(error, NoEligibleModel):
+                state.alerting.note_no_models(error.reasons)
+            await send_error(error, request_id, send)
+            return
+        await _relay(opened, request_id, receive, send, state)
+
+
+async def _opened(scope: Scope, receive: Receive, request_id: str, state: GatewayState) -> Answer:
+    """Read the request and call models until one has begun to answer."""
+    limit = state.settings.server.max_body_bytes
+    check_headers(scope)
+    check_method(scope, ("POST",))
+    check_head(scope, limit)
+    raw = await read_body(receive, limit, header(scope, b"content-length"))
+    body = parse_json(raw)
+    check_chat(body)
+    metadata = body.get("metadata") or {}
+    request = read_context(scope, metadata, text_length(body["messages"]))
+    if state.settings.server.forward_metadata:
+        body |= {"metadata": {key: value for key, value in metadata.items() if key not in FIELDS}} if metadata else {}
+    else:
+        body.pop("metadata", None)
+    return await _open(body, request, request_id, state)
 
 
 def check_chat(body: object) -> None:
@@ -134,12 +143,19 @@ def _addressed(name: str, request: RequestContext, state: GatewayState) -> tuple
     return plan, request
 
 
-async def _relay(opened: Answer, request_id: str, receive: Receive, send: Send) -> None:
+async def _relay(opened: Answer, request_id: str, receive: Receive, send: Send, state: GatewayState) -> None:
     head = _head(opened, request_id)
     try:
         if opened.streaming:
             await send({"type": "http.response.start", "status": opened.status, "headers": head})
-            await _relay_stream(opened, request_id, receive, send)
+            try:
+                await _relay_stream(opened, request_id, receive, send)
+            except asyncio.CancelledError:
+                if not state.calls.told_to_end():
+                    raise
+                # the outcome first: this client may not be reading
+                await opened.body.aclose()
+                await _end_with(_stopping(), request_id, send)
         else:
             whole = await anext(opened.body)
             head.append((b"content-length", str(len(whole)).encode()))
@@ -169,10 +185,21 @@ async def _pass_on(opened: Answer, request_id: str, send: Send) -> None:
         async for chunk in opened.body:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
     except ProviderError as error:
-        broken = HttpError(502, f"the upstream's stream broke: {error}", "upstream_broke")
-        event = b"data: " + error_answer(broken, request_id).body + b"\n\n"
-        await send({"type": "http.response.body", "body": event, "more_body": True})
+        await _end_with(HttpError(502, f"the upstream's stream broke: {error}", "upstream_broke"), request_id, send)
+    else:
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _end_with(error: HttpError, request_id: str, send: Send) -> None:
+    """End a stream with an error event."""
+    event = b"data: " + error_answer(error, request_id).body + b"\n\n"
+    await send({"type": "http.response.body", "body": event, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
+
+
+def _stopping() -> HttpError:
+    headers = {"retry-after": "1", "connection": "close"}
+    return HttpError(503, "the gateway is stopping; try again", "stopping", headers=headers)
 
 
 async def _gone(receive: Receive) -> None:

@@ -28,6 +28,7 @@ from tiercel.domain.errors import ConfigurationError, Problem
 from tiercel.library.router import AsyncRouter
 
 DRAIN_S = 10
+"""When granian kills the worker; before, after `state.GRACE_S`, what is under way is ended in good order."""
 HEADER_RECEIPT_MS = 10_000
 _ADDRESS_VARIABLE = "TIERCEL_ADDRESS"
 _LISTENING_S = 0.02
@@ -58,16 +59,16 @@ def create() -> Gateway:
 
 
 async def _ready(gateway: Gateway) -> None:
-    _end_event_streams_on_stop(gateway)
+    _end_streams_on_stop(gateway)
     await _announce()
 
 
-def _end_event_streams_on_stop(gateway: Gateway) -> None:
-    """End streams of events when told to stop: granian waits for every connection before it tells the application."""
+def _end_streams_on_stop(gateway: Gateway) -> None:
+    """End streams when told to stop: granian waits for every connection before it tells the application."""
     loop = asyncio.get_running_loop()
 
     def told(_signal: int, _frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(gateway.state.streams.close)
+        loop.call_soon_threadsafe(gateway.state.stop)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         # this is called beside granian's own handler, which the loop learns of through its wake-up descriptor
@@ -110,7 +111,7 @@ def check(settings: Settings, *, insecure: bool = False) -> None:
 
 
 def serve(config: Path, host: str, port: int) -> None:
-    """Serve until SIGINT or SIGTERM; streams under way get `DRAIN_S` seconds to end."""
+    """Serve until SIGINT or SIGTERM; what is under way gets `GRACE_S` seconds (see state.py) to end by itself."""
     # the worker is another process, which is told by the environment where its configuration is
     os.environ[environment.CONFIG_VARIABLE] = str(config.resolve())
     os.environ[_ADDRESS_VARIABLE] = f"{f'[{host}]' if ':' in host else host}:{port}"

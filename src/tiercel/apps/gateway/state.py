@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from tiercel.apps.gateway.event_stream import EventStreams
+from tiercel.apps.gateway.under_way import UnderWay
 from tiercel.config.settings import Settings
 from tiercel.core.statistics.fold import fold
 from tiercel.domain.decision import Decision
@@ -23,6 +24,9 @@ log = logging.getLogger("tiercel.gateway")
 
 ALERT_CHECK_S = 5.0
 SETTLE_S = 1.0
+GRACE_S = 5.0
+"""How long chat completions under way may go on when the process is told to stop."""
+FAREWELL_S = 2.0
 
 
 class GatewayState:
@@ -55,6 +59,7 @@ class GatewayState:
             config=settings.adaptive,
         )
         self.streams = EventStreams(learner)
+        self.calls = UnderWay()
         self.started_at = learner.clock.now()
         self.probe: asyncio.Future[Sequence[Decision]] | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -73,11 +78,18 @@ class GatewayState:
             with suppress(StoreError):
                 self.router.learner.flush(SETTLE_S)
 
+    def stop(self, grace_s: float = GRACE_S) -> None:
+        """The process was told to stop: end the streams of events now, chat completions after `grace_s` seconds."""
+        self.streams.close()
+        asyncio.get_running_loop().call_later(grace_s, self.calls.end)
+
     async def close(self) -> None:
-        """End the streams, commit what is buffered and close the store; idempotent."""
+        """End what is under way, close the connections, commit what is buffered and close the store; idempotent."""
         if self._watching is not None:
             self._watching.cancel()
         self.streams.close()
+        self.calls.end()
+        await self.calls.wait(FAREWELL_S)
         self.alerting.close()
         await self.router.close()
 

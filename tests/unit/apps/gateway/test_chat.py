@@ -213,6 +213,45 @@ async def test_a_server_that_gives_up_on_a_stream_ends_the_call(started: Started
     assert [outcome.error for outcome in outcomes(state)] == ["client_left"]
 
 
+async def test_a_stream_under_way_at_the_stop_ends_with_an_error_event_and_its_outcome(started: Started) -> None:
+    provider = ScriptedProvider(stream("a", done=False, hangs=True))
+    state = started(provider)
+    under_way = Exchange(Gateway(state), PATH, body=STREAMED)
+    await under_way.until(lambda exchange: b'"a"' in exchange.body)
+    state.stop(0.0)
+    await under_way.end()
+    *_, last, rest = under_way.body.split(b"\n\n")
+    assert (json.loads(last.removeprefix(b"data: "))["error"]["code"], rest) == ("stopping", b"")
+    assert under_way.messages[-1].get("more_body", False) is False
+    assert provider.left == 1
+    assert [(outcome.success, outcome.error) for outcome in outcomes(state)] == [(True, "client_left")]
+
+
+@pytest.mark.parametrize("body", [BODY, STREAMED], ids=["whole", "streamed"])
+async def test_a_call_not_yet_answered_at_the_stop_is_503_and_has_its_outcome(
+    started: Started, body: dict[str, Any]
+) -> None:
+    state = started(ScriptedProvider(Reply(hangs_before_head=True)))
+    under_way = Exchange(Gateway(state), PATH, body=body)
+    await asyncio.sleep(0)
+    state.stop(0.0)
+    state.stop(0.0)
+    await under_way.end()
+    assert (under_way.status, under_way.json["error"]["code"]) == (503, "stopping")
+    assert [(outcome.success, outcome.error) for outcome in outcomes(state)] == [(True, "client_left")]
+
+
+async def test_closing_waits_for_what_it_ends(started: Started) -> None:
+    provider = ScriptedProvider(stream("a", done=False, hangs=True))
+    state = started(provider)
+    under_way = Exchange(Gateway(state), PATH, body=STREAMED)
+    await under_way.until(lambda exchange: b'"a"' in exchange.body)
+    await state.close()
+    assert under_way.task.done()
+    assert b"stopping" in under_way.body
+    assert provider.closed
+
+
 async def test_a_client_that_leaves_while_sending_is_not_answered(started: Started) -> None:
     state = started()
     sent: list[object] = []

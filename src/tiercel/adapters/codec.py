@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 import msgspec
@@ -66,12 +67,18 @@ def as_logged(event: Event) -> Event:
     return decode_event(kind_of(event), encode_event(event))
 
 
-class StateRow(NamedTuple):
-    """One entry of the learned state. `bucket` is (0, 0) for what is not kept in time buckets."""
+class Address(NamedTuple):
+    """Where an entry of the learned state belongs. `bucket` is (0, 0) for what is not kept in time buckets."""
 
     part: str
     key: str
     bucket: Bucket
+
+
+class StateRow(NamedTuple):
+    """One entry of the learned state."""
+
+    address: Address
     body: bytes
 
 
@@ -88,31 +95,43 @@ def encode_key(key: Key) -> str:
     return _encoder.encode(key).decode()
 
 
+def addresses(state: Deltas) -> Iterator[Address]:
+    """Where the entries of a state belong, in the order of `state_rows`."""
+    for key, bucket in state.sums:
+        yield Address(SUMS, encode_key(key), bucket)
+    for key in state.outcomes:
+        yield Address(OUTCOMES, encode_key(key), _NO_BUCKET)
+    for key in state.ratings:
+        yield Address(RATINGS, encode_key(key), _NO_BUCKET)
+    for policy, segment in state.standings:
+        yield Address(STANDING, encode_key((policy, *segment)), _NO_BUCKET)
+
+
 def state_rows(state: Deltas) -> Iterator[StateRow]:
     """Every entry of a state."""
-    for (key, bucket), sums in state.sums.items():
-        yield StateRow(SUMS, encode_key(key), bucket, _encoder.encode(sums.to_row()))
-    for key, outcomes in state.outcomes.items():
-        yield StateRow(OUTCOMES, encode_key(key), _NO_BUCKET, _encoder.encode(outcomes.to_row()))
-    for key, ratings in state.ratings.items():
-        yield StateRow(RATINGS, encode_key(key), _NO_BUCKET, _encoder.encode(ratings.to_row()))
-    for (policy, segment), standing in state.standings.items():
-        yield StateRow(STANDING, encode_key((policy, *segment)), _NO_BUCKET, encode_event(standing))
+    bodies = chain(
+        (_encoder.encode(sums.to_row()) for sums in state.sums.values()),
+        (_encoder.encode(outcomes.to_row()) for outcomes in state.outcomes.values()),
+        (_encoder.encode(ratings.to_row()) for ratings in state.ratings.values()),
+        map(encode_event, state.standings.values()),
+    )
+    return map(StateRow, addresses(state), bodies)
 
 
 def read_state_row(row: StateRow, into: Deltas) -> None:
     """Enter a row into a state that does not hold it yet. Raises `StoreCorrupt`."""
+    part, key_text, bucket = row.address
     try:
-        key = _key_decoder.decode(row.key)
-        if row.part == SUMS:
-            into.sums[key, row.bucket] = Sums.from_row(_sums_decoder.decode(row.body))
-        elif row.part == OUTCOMES:
+        key = _key_decoder.decode(key_text)
+        if part == SUMS:
+            into.sums[key, bucket] = Sums.from_row(_sums_decoder.decode(row.body))
+        elif part == OUTCOMES:
             into.outcomes[key] = RecentOutcomes.from_row(_outcomes_decoder.decode(row.body))
-        elif row.part == RATINGS:
+        elif part == RATINGS:
             into.ratings[key] = RecentRatings.from_row(_ratings_decoder.decode(row.body))
-        elif row.part == STANDING:
+        elif part == STANDING:
             into.stand(_event_decoders[STANDING].decode(row.body))
         else:
-            raise StoreCorrupt(f"the learned state has a part {row.part!r} that is unknown")
+            raise StoreCorrupt(f"the learned state has a part {part!r} that is unknown")
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
-        raise StoreCorrupt(f"an entry of the learned {row.part} cannot be read: {error}") from error
+        raise StoreCorrupt(f"an entry of the learned {part} cannot be read: {error}") from error

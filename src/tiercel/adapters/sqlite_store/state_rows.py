@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from zlib import crc32
 
-from tiercel.adapters.codec import StateRow, read_state_row, state_rows
+from tiercel.adapters.codec import Address, StateRow, addresses, read_state_row, state_rows
 from tiercel.adapters.sqlite_store.log_rows import after
 from tiercel.core.statistics.buckets import LADDER, Bucket
 from tiercel.core.statistics.fold import Deltas
@@ -61,14 +61,10 @@ class Unlearned:
         with self._lock:
             self._parts, self._after, self._to = [], position, position
 
-    def between(self, after: int, to: int) -> Deltas | None:
+    def between(self, after: int, to: int) -> list[Deltas] | None:
         """What the events between exactly these positions taught; None if others appended some of them."""
         with self._lock:
-            if (after, to) != (self._after, self._to):
-                return None
-            deltas = Deltas()
-            deltas.merge(*self._parts)
-            return deltas
+            return list(self._parts) if (after, to) == (self._after, self._to) else None
 
 
 class Progress(NamedTuple):
@@ -113,14 +109,14 @@ def replace_layer(db: sqlite3.Connection, layer: str, state: Deltas) -> None:
     db.executemany(_WRITE, _rows(layer, state))
 
 
-def merge_into_layer(db: sqlite3.Connection, layer: str, deltas: Deltas) -> None:
-    """Add `deltas` to a layer, reading and writing only the entries they touch."""
+def merge_into_layer(db: sqlite3.Connection, layer: str, *parts: Deltas) -> None:
+    """Add `parts` to a layer, reading and writing only the entries they touch."""
     held = Deltas()
-    for row in state_rows(deltas):
-        found = db.execute(_ENTRY, (layer, row.part, row.key, *row.bucket)).fetchone()
+    for part, key, bucket in {address for deltas in parts for address in addresses(deltas)}:
+        found = db.execute(_ENTRY, (layer, part, key, *bucket)).fetchone()
         if found is not None:
-            _enter((row.part, row.key, *row.bucket, *found), held)
-    held.merge(deltas)
+            _enter((part, key, *bucket, *found), held)
+    held.merge(*parts)
     db.executemany(_WRITE, _rows(layer, held))
 
 
@@ -139,8 +135,8 @@ def learn(db: sqlite3.Connection, now: Progress, fold: Fold, unlearned: Unlearne
     """Bring the learned layer up to the end of the log; from memory where this process appended all that is new."""
     if now.learned == now.position:
         return now
-    deltas = unlearned and unlearned.between(now.learned, now.position)
-    merge_into_layer(db, LEARNED, deltas or taught(db, now.learned, fold))
+    parts = unlearned.between(now.learned, now.position) if unlearned else None
+    merge_into_layer(db, LEARNED, *(parts or [taught(db, now.learned, fold)]))
     return now._replace(learned=now.position)
 
 
@@ -155,17 +151,17 @@ def taught(db: sqlite3.Connection, position: int, fold: Fold) -> Deltas:
 
 def _rows(layer: str, state: Deltas) -> Iterator[tuple[str | int, ...]]:
     for row in state_rows(state):
-        yield (layer, row.part, row.key, *row.bucket, _checksum(row), row.body.decode())
+        part, key, bucket = row.address
+        yield (layer, part, key, *bucket, _checksum(row), row.body.decode())
 
 
 def _enter(columns: tuple[str, str, int, int, int, str], state: Deltas) -> None:
     part, key, width_s, start_s, crc, body = columns
-    row = StateRow(part, key, Bucket(width_s, start_s), body.encode())
+    row = StateRow(Address(part, key, Bucket(width_s, start_s)), body.encode())
     if _checksum(row) != crc:
         raise StoreCorrupt(f"an entry of the learned {part} is not what was written")
     read_state_row(row, state)
 
 
 def _checksum(row: StateRow) -> int:
-    address = repr((row.part, row.key, *row.bucket)).encode()
-    return crc32(row.body, crc32(address))
+    return crc32(row.body, crc32(repr(tuple(row.address)).encode()))

@@ -187,10 +187,13 @@ def _counted(entries: Sequence[RatingEntry]) -> list[RatingEntry]:
 
 
 def _newest(entries: Sequence[RatingEntry], per_source: int, limit: int) -> list[RatingEntry]:
+    ordered = sorted(entries)
+    if len(ordered) <= per_source and len({(source, sample.subject) for sample, source in ordered}) == len(ordered):
+        return ordered  # so few that no limit can be reached
     newest: list[RatingEntry] = []
     seen: set[tuple[str, str]] = set()
     counts: dict[str, int] = {}
-    for entry in sorted(entries, reverse=True):
+    for entry in reversed(ordered):
         sample, source = entry
         subject = (source, sample.subject)
         count = counts.get(source, 0)

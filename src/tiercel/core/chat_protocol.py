@@ -11,11 +11,10 @@ from typing import Any
 
 import msgspec
 
+from tiercel.domain.events import MAX_FIGURE
 from tiercel.domain.names import name_problem
 
 DONE = b"[DONE]"
-MAX_TOKENS = 10**12
-"""No call takes more tokens: a larger figure is none."""
 _NOTHING = msgspec.Raw()
 
 
@@ -93,7 +92,7 @@ def _read_usage(raw: msgspec.Raw) -> ReadUsage | None:
 
 def _tokens(value: object) -> int | None:
     whole = type(value) is int or (isinstance(value, float) and value.is_integer())
-    return int(value) if whole and 0 <= value <= MAX_TOKENS else None  # type: ignore[operator, call-overload]
+    return int(value) if whole and 0 <= value <= MAX_FIGURE else None  # type: ignore[operator, call-overload]
 
 
 def _is_given(raw: msgspec.Raw) -> bool:

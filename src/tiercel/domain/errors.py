@@ -186,10 +186,10 @@ class ProviderTimeout(ProviderError, TimeoutError):
 
 
 class ProviderRejected(ProviderError):
-    """The provider answered with an error status."""
+    """The provider answered with an error status; `body` is what it said, for the caller's eyes only."""
 
-    def __init__(self, status: int, retry_after_s: float | None = None) -> None:
-        self.status, self.retry_after_s = status, retry_after_s
+    def __init__(self, status: int, body: bytes = b"") -> None:
+        self.status, self.body = status, body
         super().__init__(f"the provider answered with status {status}")
 
 

@@ -11,6 +11,8 @@ from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.request import Segment
 
+MAX_FIGURE = 10**12
+"""More milliseconds, tokens or dollars no call takes; and sums of such figures fit everywhere."""
 CLIENT_LEFT = "client_left"
 """The `error` of a call whose caller left before its end: it cost something, and says nothing of the model."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tiercel.domain.errors import ProviderProtocolError, ProviderRejected
+from tiercel.domain.errors import ProviderProtocolError
 from tiercel.library.router import AsyncRouter, Router
 from tiercel.services.evaluation import DEFAULT_CRITERIA, LlmJudge
 
@@ -28,8 +28,6 @@ def router_judge(
     async def complete(prompt: str) -> str:
         messages = [{"role": "user", "content": prompt}]
         completion = await router.complete(messages, workflow=workflow, stage=stage, **options)
-        if completion.status >= 400:
-            raise ProviderRejected(completion.status)
         return _content(completion.body)
 
     return LlmJudge(complete, criteria)

@@ -21,7 +21,7 @@ from tiercel.core.draws import Uniform, seeded
 from tiercel.core.policies.base import Policy
 from tiercel.domain.catalogue import DEFAULT_TIERS, Agent, ModelProfile
 from tiercel.domain.decision import Decision
-from tiercel.domain.errors import Conflict, InvalidInput
+from tiercel.domain.errors import Conflict, InvalidInput, ProviderRejected
 from tiercel.domain.names import name_problem, names_problems
 from tiercel.domain.request import RequestContext
 from tiercel.ports import Clock, Provider, Store
@@ -33,11 +33,10 @@ from tiercel.services.pending import Pending, awaiting, waiting
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A model's whole answer: the decision behind it, the model that answered, the status and the upstream's JSON."""
+    """A model's whole answer: the decision behind it, the model that answered, and the upstream's JSON."""
 
     decision: Decision
     model: str
-    status: int
     body: dict[str, Any]
 
 
@@ -196,7 +195,8 @@ class _Routing:
         """Ask a model the policy chooses, through the configured providers, and record what the call did.
 
         `options` go upstream as they are (temperature, tools ...); for streams use the gateway.
-        Raises `NoEligibleModel`, `AllModelsFailed`, `InvalidInput`.
+        Raises `NoEligibleModel`, `AllModelsFailed`, `InvalidInput`, and `ProviderRejected` for a request the
+        upstream refuses.
         """
         body = {"messages": list(messages), **options}
         if body.get("stream"):
@@ -204,7 +204,9 @@ class _Routing:
         request = RequestContext(workflow=workflow, stage=stage)
         answer = await self.completions.open(body, request)
         content = b"".join([chunk async for chunk in answer.body])
-        return Completion(answer.decision, answer.model.model_id, answer.status, json.loads(content))
+        if answer.status >= 400:
+            raise ProviderRejected(answer.status, content)
+        return Completion(answer.decision, answer.model.model_id, json.loads(content))
 
     @property
     def completions(self) -> Completions:

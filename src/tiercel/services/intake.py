@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from tiercel.domain.errors import InvalidInput, Problem
-from tiercel.domain.events import Feedback
+from tiercel.domain.events import MAX_FIGURE, Feedback
 from tiercel.domain.names import name_problem
 from tiercel.domain.quality import as_quality
 from tiercel.domain.request import stage_segment
@@ -24,8 +24,6 @@ from tiercel.services.ids import new_feedback_id
 from tiercel.services.learner import Learner
 from tiercel.services.router import Router
 
-MAX_FIGURE = 10**12
-"""More milliseconds, tokens or dollars no call takes; and sums of such figures fit everywhere."""
 MAX_METADATA_BYTES = 16 * 1024
 MAX_METADATA_KEYS = 64
 MAX_METADATA_LEVELS = 8

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from tiercel.domain.decision import Decision
-from tiercel.domain.errors import ProviderProtocolError, ProviderRejected
+from tiercel.domain.errors import ProviderProtocolError
 from tiercel.library.judge import router_judge
 from tiercel.library.router import AsyncRouter, Completion
 
@@ -15,9 +15,9 @@ from tiercel.library.router import AsyncRouter, Completion
 class ScriptedRouter:
     """Answers every completion alike and remembers what was asked."""
 
-    def __init__(self, status: int, body: dict[str, Any]) -> None:
+    def __init__(self, body: dict[str, Any]) -> None:
         self.asked: list[dict[str, Any]] = []
-        self._answer = Completion(cast("Decision", None), "gpt-4o-mini", status, body)
+        self._answer = Completion(cast("Decision", None), "gpt-4o-mini", body)
 
     async def complete(self, messages: Sequence[Mapping[str, Any]], **options: object) -> Completion:
         self.asked.append({"messages": list(messages), **options})
@@ -35,7 +35,7 @@ def answering(content: object) -> dict[str, Any]:
 
 
 async def test_the_router_is_asked_under_a_name_of_its_own() -> None:
-    router = ScriptedRouter(200, answering("Grade: 0.6"))
+    router = ScriptedRouter(answering("Grade: 0.6"))
     assert await grade(router, temperature=0) == 0.6
     (asked,) = router.asked
     assert (asked["workflow"], asked["stage"], asked["temperature"]) == ("evaluation", "judge", 0)
@@ -45,9 +45,4 @@ async def test_the_router_is_asked_under_a_name_of_its_own() -> None:
 @pytest.mark.parametrize("body", [{}, {"choices": []}, answering(None), answering([{"type": "text"}]), {"choices": 3}])
 async def test_an_answer_without_text_is_the_providers_fault(body: dict[str, Any]) -> None:
     with pytest.raises(ProviderProtocolError, match="without a text"):
-        await grade(ScriptedRouter(200, body))
-
-
-async def test_an_error_status_is_no_grade() -> None:
-    with pytest.raises(ProviderRejected, match="503"):
-        await grade(ScriptedRouter(503, answering("Grade: 1")))
+        await grade(ScriptedRouter(body))

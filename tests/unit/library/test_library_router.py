@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from support.in_process import LARGE, PROVIDER, SMALL
-from tiercel.domain.errors import InvalidInput
+from tiercel.domain.errors import InvalidInput, ProviderRejected
 from tiercel.library.router import AsyncRouter, Router
-from tiercel.testing import ScriptedProvider
+from tiercel.testing import ScriptedProvider, error_reply
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 
@@ -50,3 +50,11 @@ def test_providers_that_were_not_called_stay_open() -> None:
     provider = ScriptedProvider()
     Router([SMALL], providers={PROVIDER: provider}).close()
     assert not provider.closed
+
+
+async def test_a_request_the_upstream_refuses_is_raised_with_what_it_said() -> None:
+    provider = ScriptedProvider(error_reply(400))
+    router = Router([SMALL], providers={PROVIDER: provider})
+    with router, pytest.raises(ProviderRejected, match="400") as refused:
+        await router.complete(MESSAGES)
+    assert (refused.value.status, bool(refused.value.body)) == (400, True)

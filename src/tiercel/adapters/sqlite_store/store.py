@@ -50,14 +50,13 @@ _HISTORY = """
     WHERE kind = 'feedback' AND superseded = 0 AND workflow = ? AND stage = ? AND tier = ?
     ORDER BY at_us DESC, position DESC LIMIT ?
 """
-_FIRST_RATED = """
-    SELECT stage, tier FROM events WHERE kind = 'feedback' AND superseded = 0 AND workflow = ?
-    ORDER BY stage, tier LIMIT 1
+_FIRST_STAGE = """
+    SELECT stage FROM events WHERE kind = 'feedback' AND superseded = 0 AND workflow = ?
+    ORDER BY stage LIMIT 1
 """
-_NEXT_RATED = """
-    SELECT stage, tier FROM events
-    WHERE kind = 'feedback' AND superseded = 0 AND workflow = ? AND (stage, tier) > (?, ?)
-    ORDER BY stage, tier LIMIT 1
+_NEXT_STAGE = """
+    SELECT stage FROM events WHERE kind = 'feedback' AND superseded = 0 AND workflow = ? AND stage > ?
+    ORDER BY stage LIMIT 1
 """
 _FIRST_TIER = """
     SELECT tier FROM events WHERE kind = 'feedback' AND superseded = 0 AND workflow = ? AND stage = ?
@@ -168,17 +167,21 @@ class SqliteStore:
         """See `EventStore.feedback_history`."""
         limit = max(limit, 0)
         with self._database.reading() as db:
-            rated = [(tier,)] if tier is not None else list(_distinct(db, _FIRST_TIER, _NEXT_TIER, workflow, stage))
+            tiers = [tier] if tier is not None else list(_distinct(db, _FIRST_TIER, _NEXT_TIER, workflow, stage))
             per_tier = [
                 [log_rows.read_rating(row) for row in db.execute(_HISTORY, (workflow, stage, name, limit))]
-                for (name,) in rated
+                for name in tiers
             ]
         return [entry.event for entry in islice(merge(*per_tier, key=_newest, reverse=True), limit)]
 
     def rated_tiers(self, workflow: str) -> Sequence[tuple[str, str]]:
         """See `EventStore.rated_tiers`."""
         with self._database.reading() as db:
-            return [(stage, tier) for stage, tier in _distinct(db, _FIRST_RATED, _NEXT_RATED, workflow)]
+            return [
+                (stage, tier)
+                for stage in _distinct(db, _FIRST_STAGE, _NEXT_STAGE, workflow)
+                for tier in _distinct(db, _FIRST_TIER, _NEXT_TIER, workflow, stage)
+            ]
 
     def clear_feedback(self, workflow: str, stage: str | None, fold: Fold) -> int:
         """See `EventStore.clear_feedback`."""
@@ -285,12 +288,12 @@ def _events(db: sqlite3.Connection, query: str, *about: str | int) -> list[Event
     return [log_rows.read(row).event for row in db.execute(query, about)]
 
 
-def _distinct(db: sqlite3.Connection, first: str, following: str, *about: str) -> Iterator[tuple[str, ...]]:
-    """The distinct values an index holds, by one step into the index for each."""
+def _distinct(db: sqlite3.Connection, first: str, following: str, *about: str) -> Iterator[str]:
+    """The distinct values of an index's column, by one step into the index for each."""
     row = db.execute(first, about).fetchone()
     while row is not None:
-        yield row
-        row = db.execute(following, (*about, *row)).fetchone()
+        yield row[0]
+        row = db.execute(following, (*about, row[0])).fetchone()
 
 
 def _newest(entry: Logged[Feedback]) -> tuple[datetime, int]:

@@ -24,8 +24,8 @@ CREATE INDEX outcomes_of_decision ON events (decision_id) WHERE kind = 'outcome'
 CREATE INDEX outcomes_by_completion ON events (completion_id) WHERE completion_id IS NOT NULL;
 CREATE UNIQUE INDEX ratings_of_decision ON events (decision_id, source)
     WHERE kind = 'feedback' AND superseded = 0 AND decision_id IS NOT NULL;
-CREATE INDEX ratings_of_stage ON events (workflow, stage, tier, at_us)
-    WHERE kind = 'feedback' AND superseded = 0 AND workflow IS NOT NULL;
+CREATE INDEX ratings_of_stage ON events (workflow, superseded, stage, tier, at_us)
+    WHERE kind = 'feedback' AND workflow IS NOT NULL;
 
 CREATE TABLE state (
     layer   TEXT    NOT NULL,                   -- learned: from all events up to progress.learned

@@ -103,16 +103,15 @@ def overwrite(path: Path, draw: random.Random) -> None:
             file.write(draw.randbytes(draw.choice((1, 8, 200))))
 
 
-def rename_a_stage(path: Path, draw: random.Random) -> None:
-    """One byte of the key of something learned, which SQLite itself cannot miss."""
-    content = path.read_bytes()
-    places = [found.start() for found in re.finditer(rb'\["stage","review', content)]
+def miscount(path: Path, draw: random.Random) -> None:
+    """One digit of what was learned: a count in a latency sketch, which SQLite itself cannot miss."""
+    counts = [found.start(1) for found in re.finditer(rb'\{"[0-9]+":(1)\}', path.read_bytes())]
     with path.open("r+b") as file:
-        file.seek(draw.choice(places) + 12)
-        file.write(b"R")
+        file.seek(draw.choice(counts))
+        file.write(b"7")
 
 
-@pytest.mark.parametrize("damage", [overwrite, rename_a_stage])
+@pytest.mark.parametrize("damage", [overwrite, miscount])
 def test_no_damage_stops_a_start_and_none_is_taken_for_data(
     tmp_path: Path, damage: Callable[[Path, random.Random], None]
 ) -> None:

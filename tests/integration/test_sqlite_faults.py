@@ -206,11 +206,12 @@ def test_a_full_or_read_only_disk_loses_nothing_and_is_over_when_it_is_over(tmp_
         assert store.load()[0] == fold(EVENTS).climbed(0.0)
 
 
+@pytest.mark.parametrize("error", [StoreUnavailable("full"), StoreCorrupt("damaged")])
 def test_a_state_that_cannot_be_brought_up_to_date_does_not_fail_the_commit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: StoreError
 ) -> None:
     def full(*_args: object) -> None:
-        raise StoreUnavailable("full")
+        raise error
 
     with closing(SqliteStore(tmp_path / "log.db", learn_every=5)) as store:
         with monkeypatch.context() as patch:

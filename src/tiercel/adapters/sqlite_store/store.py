@@ -22,7 +22,7 @@ from tiercel.core.statistics.fold import Deltas, fold, micros
 from tiercel.core.statistics.forget import forget_ratings
 from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
-from tiercel.domain.errors import PositionLost, StoreCorrupt, StoreUnavailable
+from tiercel.domain.errors import PositionLost, StoreCorrupt, StoreError
 from tiercel.domain.events import Event, Feedback, Outcome
 from tiercel.ports import Appended, Clock, DecisionRecord, Fold
 
@@ -248,7 +248,7 @@ class SqliteStore:
                 if now.position - now.learned >= self._learn_every:
                     set_progress(db, state_rows.learn(db, now, fold, self._unlearned))
             self._unlearned.forget(now.position)
-        except StoreUnavailable as error:
+        except StoreError as error:  # what was appended is on disk, whatever becomes of the state
             log.warning("the state was not brought up to date, the next commit will try again: %s", error)
 
     def _trim_some(self, cut_us: int) -> int:

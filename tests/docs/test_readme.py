@@ -26,7 +26,11 @@ def test_it_is_short() -> None:
     assert len(README.splitlines()) < 120
 
 
-@pytest.mark.parametrize("page", sorted(REPOSITORY.glob("*.md")) + sorted(REPOSITORY.glob("docs/**/*.md")), ids=str)
+@pytest.mark.parametrize(
+    "page",
+    sorted(REPOSITORY.glob("*.md")) + sorted(REPOSITORY.glob("docs/**/*.md")),
+    ids=lambda page: str(page.relative_to(REPOSITORY)),
+)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         if "://" not in target:

@@ -75,12 +75,14 @@ def test_another_content_type_or_encoding_is_415(
 ALLOWED = {**{path: set(methods) for path, methods in RESOURCES.items()}, CHAT: {"POST"}}
 
 
-@pytest.mark.parametrize("path", ALLOWED)
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"])
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
+
+
+@pytest.mark.parametrize(
+    ("path", "method"), [(path, method) for path in ALLOWED for method in METHODS if method not in ALLOWED[path]]
+)
 def test_another_method_is_405_with_those_allowed(caller: Caller, path: str, method: str) -> None:
     allowed = ALLOWED[path] | ({"HEAD"} if "GET" in ALLOWED[path] else set())
-    if method in allowed:
-        return
     answer = caller.http.request(method, path.replace("{", "").replace("}", "").replace(":path", ""))
     check_error(answer, 405)
     assert set(answer.headers["allow"].split(", ")) == allowed

@@ -80,9 +80,9 @@ class Stores(RuleBasedStateMachine):
     def trim(self) -> None:
         before = at((self.day + 0.7) * DAY_S)
         assert self.sqlite[0].trim(before) == self.memory.trim(before)
-        # what is no longer in the log cannot be revised any more
+        # what is no longer in the log cannot be revised any more, nor repeated
         self.standing = {
-            rating.id if rating.recorded_at < at(self.day * DAY_S) else who: rating
+            object() if rating.recorded_at < at(self.day * DAY_S) else who: rating
             for who, rating in self.standing.items()
         }
 

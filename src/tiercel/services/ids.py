@@ -1,4 +1,4 @@
-"""Ids that nobody can guess or meet twice: 128 random bits, with a prefix that says of what.
+"""Ids nobody can guess or meet twice: 128 random bits after the time they were made at, and a word that says of what.
 
 Everything that makes ids takes the function that does as an argument; these are the defaults. The operating system is
 asked for many at a time, because asking costs several microseconds each.
@@ -7,6 +7,7 @@ asked for many at a time, because asking costs several microseconds each.
 from __future__ import annotations
 
 import os
+import time
 from itertools import count
 
 _ID_BYTES = 16
@@ -29,10 +30,13 @@ def _hex() -> str:
     try:
         return _ready.pop()
     except IndexError:
+        # led by the time they were made, so that an index of ids grows at its end: random places cost a page each
+        born = f"{time.time_ns() // 1_000_000:012x}"
         digits = os.urandom(_ID_BYTES * _AT_A_TIME).hex()
         width = 2 * _ID_BYTES
-        _ready.extend(digits[start : start + width] for start in range(width, len(digits), width))
-        return digits[:width]
+        made = [born + digits[start : start + width] for start in range(0, len(digits), width)]
+        _ready.extend(made[1:])
+        return made[0]
 
 
 def new_decision_id() -> str:

@@ -27,7 +27,8 @@ def test_it_works_with_no_server_and_says_once_that_memory_forgets(caplog: pytes
     first, second = FeedbackLoop(), FeedbackLoop()
     feedback_id = first.record_feedback("w", "s", "cheap", 0.8)
     assert feedback_id.startswith("feedback_")
-    assert len(bytes.fromhex(feedback_id.removeprefix("feedback_"))) == 16
+    made_at, chance = 6, 16  # bytes: milliseconds since the epoch, then 128 random bits
+    assert len(bytes.fromhex(feedback_id.removeprefix("feedback_"))) == made_at + chance
     assert first.get_feedback_history("w", "s")[0].feedback_id == feedback_id
     assert second.get_feedback_history("w", "s") == []
     (record,) = caplog.records

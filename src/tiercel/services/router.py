@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from tiercel.core.capability import match_score as match_score_of
 from tiercel.core.draws import Uniform
@@ -82,23 +83,7 @@ class Router:
         now = self.learner.clock.now()
         proposal = self._propose(request, segment, plan, micros(now))
         chosen = draw(proposal, self._uniform(request_id))
-        decision = Decision(
-            id=self._new_id(),
-            decided_at=now,
-            segment=segment,
-            policy=plan.policy.name,
-            policy_version=plan.policy.version,
-            model=chosen.model_id,
-            tier=chosen.tier,
-            propensity=chosen.probability,
-            proposal=proposal,
-            agent_id=request.agent_id,
-            session_id=request.session_id,
-            requires=tuple(request.requires),
-            features=request.features,
-            degraded=self.learner.degraded,
-        )
-        return self._remember(decision)
+        return self._decided(request, proposal, chosen, (plan.policy.name, plan.policy.version), now)
 
     def _propose(self, request: RequestContext, segment: Segment, plan: Plan, now_us: int) -> Proposal:
         """The policy's proposal, with the excluded models added.
@@ -138,23 +123,8 @@ class Router:
         if model is None:
             raise UnknownModel(model_id)
         candidate = Candidate(model_id, model.tier, 1.0)
-        decision = Decision(
-            id=self._new_id(),
-            decided_at=self.learner.clock.now(),
-            segment=request.segment,
-            policy=REQUESTED,
-            policy_version="1",
-            model=model_id,
-            tier=model.tier,
-            propensity=1.0,
-            proposal=Proposal((candidate,), model_id, "the caller asked for this model"),
-            agent_id=request.agent_id,
-            session_id=request.session_id,
-            requires=tuple(request.requires),
-            features=request.features,
-            degraded=self.learner.degraded,
-        )
-        return self._remember(decision)
+        proposal = Proposal((candidate,), model_id, "the caller asked for this model")
+        return self._decided(request, proposal, candidate, (REQUESTED, "1"), self.learner.clock.now())
 
     def outcome(
         self,
@@ -235,7 +205,26 @@ class Router:
             raise UnknownDecision(completion_id)
         return decision_id
 
-    def _remember(self, decision: Decision) -> Decision:
+    def _decided(
+        self, request: RequestContext, proposal: Proposal, chosen: Candidate, policy: tuple[str, str], now: datetime
+    ) -> Decision:
+        """The record of a choice by the policy of that name and version, kept at hand and left to be logged."""
+        decision = Decision(
+            id=self._new_id(),
+            decided_at=now,
+            segment=request.segment,
+            policy=policy[0],
+            policy_version=policy[1],
+            model=chosen.model_id,
+            tier=chosen.tier,
+            propensity=chosen.probability,
+            proposal=proposal,
+            agent_id=request.agent_id,
+            session_id=request.session_id,
+            requires=tuple(request.requires),
+            features=request.features,
+            degraded=self.learner.degraded,
+        )
         self._decisions[decision.id] = decision
         self.learner.leave(decision)
         return decision

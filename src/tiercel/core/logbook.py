@@ -43,7 +43,7 @@ def revise(event: Feedback, in_force: Feedback | None) -> tuple[Feedback, bool]:
 
 
 def _rating(event: Feedback) -> Rating:
-    return Rating(event.quality, event.recorded_at, event.tier, event.model)
+    return Rating(event.quality, event.recorded_at, event.tier, event.model, event.label)
 
 
 def conflicts(event: Event, logged: Event) -> bool:

@@ -14,7 +14,8 @@ class Candidate:
     """One model as a decision saw it.
 
     `probability` is 0 for an excluded model, whose reason stands in `excluded`; `score` is the policy's own
-    figure (None where the policy does not score).
+    figure (None where the policy does not score). `quality` (0..1) and `cost_usd` are what the policy expects of one
+    call (None where it expects nothing).
     """
 
     model_id: str
@@ -22,6 +23,8 @@ class Candidate:
     probability: float
     score: float | None = None
     excluded: str | None = None
+    quality: float | None = None
+    cost_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,10 @@ class Decision:
     """The record of one choice, complete enough to credit late feedback and to evaluate other policies offline.
 
     `propensity` is the probability with which `model` was drawn from `proposal`. `decided_at` is aware UTC.
-    `degraded` says that the decision was made while the store was away.
+    `degraded` says that the decision was made while the store was away. `vector` are the figures the policy read from
+    the request, in the order of the versioned `basis` (core/features.py; empty where it reads none). `will_judge` says
+    whether the route's judge grades the answer, a coin thrown with probability `judge_rate` before the choice; None on
+    a route without a judge.
     """
 
     id: str
@@ -60,6 +66,10 @@ class Decision:
     requires: tuple[str, ...] = ()
     features: Mapping[str, float] = field(default_factory=dict)
     degraded: bool = False
+    vector: tuple[float, ...] = ()
+    basis: str = ""
+    will_judge: bool | None = None
+    judge_rate: float = 0.0
 
     @property
     def workflow(self) -> str:
@@ -75,6 +85,11 @@ class Decision:
     def greedy(self) -> str:
         """The model the policy would have chosen without exploring."""
         return self.proposal.greedy
+
+    @property
+    def expected_quality(self) -> float | None:
+        """What the policy expected of the model it chose, in 0..1; None where it expects nothing."""
+        return next((c.quality for c in self.proposal.candidates if c.model_id == self.model), None)
 
     @property
     def explored(self) -> bool:

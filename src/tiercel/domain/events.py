@@ -52,6 +52,21 @@ class Outcome:
         return f"{self.decision_id}/{self.model}"
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What learning needs to know of a rating besides its value, written down when it is logged so that replay agrees.
+
+    `vector` and `basis` are the decision's (empty for a rating of no decision), and so is `expected`, the quality its
+    policy expected of the model. `tick` is the reading of the label clock (core/statistics/label_clock.py). `weight` is how much the rating counts: 0 where its source has been heard enough.
+    """
+
+    vector: tuple[float, ...] = ()
+    basis: str = ""
+    expected: float | None = None
+    tick: float = 0.0
+    weight: float = 1.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feedback:
     """What a caller or an evaluator said of an answer: quality in 0..1.
@@ -73,6 +88,7 @@ class Feedback:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     replaces: Rating | None = None
     clamped: bool = False
+    label: Label = Label()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +99,7 @@ class Rating:
     recorded_at: datetime
     tier: str
     model: str
+    label: Label = Label()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

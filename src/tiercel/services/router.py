@@ -59,6 +59,7 @@ class Router:
         self._answered: Recently[str, Outcome] = Recently(_REMEMBERED)
         self._completions: Recently[str, str] = Recently(_REMEMBERED)
         learner.review = self._review
+        learner.subscribe(self._learned)
 
     @property
     def catalogue(self) -> Catalogue:
@@ -83,7 +84,9 @@ class Router:
         now = self.learner.clock.now()
         proposal = self._propose(request, segment, plan, micros(now))
         chosen = draw(proposal, self._uniform(request_id))
-        return self._decided(request, proposal, chosen, (plan.policy.name, plan.policy.version), now)
+        decision = self._decided(request, proposal, chosen, (plan.policy.name, plan.policy.version), now)
+        plan.policy.decided(decision)
+        return decision
 
     def _propose(self, request: RequestContext, segment: Segment, plan: Plan, now_us: int) -> Proposal:
         """The policy's proposal, with the excluded models added.
@@ -240,6 +243,10 @@ class Router:
             min_context_length=agent.min_context_length,
             require_all=agent.require_all,
         )
+
+    def _learned(self, learned: Appended) -> None:
+        for policy in {id(plan.policy): plan.policy for plan in self.table.plans}.values():
+            policy.learned(learned.accepted)
 
     def _review(self, learned: Appended) -> list[StandingChange]:
         """Ask each touched segment's policy whether the segment should be served otherwise from now on."""

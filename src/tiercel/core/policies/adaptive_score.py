@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from tiercel.core.adaptive import AdaptiveConfig, adaptive_score
 from tiercel.core.capability import match_score
-from tiercel.core.policies.base import DEFAULT_PROBE_SHARE, Situation, Stateless, mixture
+from tiercel.core.policies.base import DEFAULT_PROBE_SHARE, BasePolicy, Situation, mixture
 from tiercel.core.statistics.fold import segment_model_key
 from tiercel.core.statistics.intervals import wilson_upper
 from tiercel.domain.catalogue import ModelProfile
@@ -77,7 +77,7 @@ class ObservedScores:
         return adaptive_score(self.match(model, situation), seen.requests, rate, latency_ms, config)
 
 
-class AdaptiveScorePolicy(Stateless):
+class AdaptiveScorePolicy(BasePolicy):
     """The best-scored model, with probes to the others."""
 
     name: ClassVar[str] = "adaptive-score"

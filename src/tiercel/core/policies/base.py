@@ -12,8 +12,8 @@ from typing import ClassVar, Protocol
 
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.catalogue import ModelProfile
-from tiercel.domain.decision import Candidate, Proposal
-from tiercel.domain.events import StandingChange
+from tiercel.domain.decision import Candidate, Decision, Proposal
+from tiercel.domain.events import Event, StandingChange
 from tiercel.domain.request import RequestContext, Segment
 
 DEFAULT_PROBE_SHARE = 0.02
@@ -24,7 +24,10 @@ class Situation:
     """What a policy decides from.
 
     `eligible` is not empty and in catalogue order. `incumbent` is the model this segment's previous request was
-    believed best served by ("" for the first). `now_us` is the time in microseconds since the epoch.
+    believed best served by ("" for the first). `now_us` is the time in microseconds since the epoch. `vector` are the
+    request's figures in the order of `basis` (empty for a policy that does not read the prompt). `will_judge` says
+    whether the answer will be graded by the route's judge, a coin that fell with probability `judge_rate`; None on a
+    route without a judge.
     """
 
     request: RequestContext
@@ -33,12 +36,19 @@ class Situation:
     knowledge: Knowledge
     incumbent: str
     now_us: int
+    vector: tuple[float, ...] = ()
+    basis: str = ""
+    will_judge: bool | None = None
+    judge_rate: float = 0.0
 
 
 class Policy(Protocol):
     """One way to choose. `version` changes whenever equal inputs may give another distribution.
 
     `reads_prompt` says that a proposal depends on more of the request than what it requires and prefers.
+
+    A policy may keep books of its own (what was spent, say): it is told of every decision made by its proposals and of
+    everything logged since. Between two such messages equal situations get equal proposals.
     """
 
     name: ClassVar[str]
@@ -50,6 +60,14 @@ class Policy(Protocol):
         """A probability for every eligible model, summing to 1; a few microseconds per model."""
         ...
 
+    def decided(self, decision: Decision) -> None:
+        """Take note of a decision drawn from a proposal of this policy."""
+        ...
+
+    def learned(self, events: Sequence[Event]) -> None:
+        """Take note of what was logged, by whichever policy or process it was caused."""
+        ...
+
     def review(
         self, segment: Segment, models: Sequence[ModelProfile], knowledge: Knowledge, now_us: int
     ) -> StandingChange | None:
@@ -57,10 +75,16 @@ class Policy(Protocol):
         ...
 
 
-class Stateless:
-    """What most policies share: they do not read the prompt, and keep no standing to review."""
+class BasePolicy:
+    """What most policies share: they do not read the prompt, keep no books, and have no standing to review."""
 
     reads_prompt: ClassVar[bool] = False
+
+    def decided(self, decision: Decision) -> None:
+        """Nothing to note."""
+
+    def learned(self, events: Sequence[Event]) -> None:
+        """Nothing to note."""
 
     def review(
         self,

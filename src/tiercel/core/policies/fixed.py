@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tiercel.core.policies.base import Situation, Stateless, mixture
+from tiercel.core.policies.base import BasePolicy, Situation, mixture
 from tiercel.domain.decision import Proposal
 
 
-class FixedPolicy(Stateless):
+class FixedPolicy(BasePolicy):
     """The named model where it is eligible, else the first eligible one."""
 
     name: ClassVar[str] = "fixed"

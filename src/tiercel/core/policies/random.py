@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tiercel.core.policies.base import Situation, Stateless
+from tiercel.core.policies.base import BasePolicy, Situation
 from tiercel.domain.decision import Candidate, Proposal
 
 
-class RandomPolicy(Stateless):
+class RandomPolicy(BasePolicy):
     """Uniform over the eligible models."""
 
     name: ClassVar[str] = "random"

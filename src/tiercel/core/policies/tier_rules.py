@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from tiercel.core.policies.adaptive_score import AdaptiveScoreSettings, ObservedScores
-from tiercel.core.policies.base import DEFAULT_PROBE_SHARE, Situation, mixture
+from tiercel.core.policies.base import DEFAULT_PROBE_SHARE, BasePolicy, Situation, mixture
 from tiercel.core.statistics.buckets import CLOCKS_APART_US
 from tiercel.core.statistics.fold import micros, segment_model_key, segment_tier_key
 from tiercel.core.statistics.intervals import wilson_upper
@@ -57,13 +57,12 @@ class TierRulesSettings:
     adaptive: AdaptiveScoreSettings = field(default_factory=AdaptiveScoreSettings)
 
 
-class TierRulesPolicy:
+class TierRulesPolicy(BasePolicy):
     """Serves every stage by one tier and moves it on the evidence of its ratings."""
 
     name: ClassVar[str] = "tier-rules"
     version: ClassVar[str] = "1"
     summary: ClassVar[str] = "loop B: feedback moves each workflow stage up or down between tiers"
-    reads_prompt: ClassVar[bool] = False
 
     def __init__(self, settings: TierRulesSettings | None = None) -> None:
         self.settings = settings or TierRulesSettings()

@@ -57,7 +57,8 @@ class Label:
     """What learning needs to know of a rating besides its value, written down when it is logged so that replay agrees.
 
     `vector` and `basis` are the decision's (empty for a rating of no decision), and so is `expected`, the quality its
-    policy expected of the model. `tick` is the reading of the label clock (core/statistics/label_clock.py). `weight` is how much the rating counts: 0 where its source has been heard enough.
+    policy expected of the model. `tick` is the reading of the label clock (core/statistics/label_clock.py). `weight` is
+    how much the rating counts: 0 where its source has been heard enough.
     """
 
     vector: tuple[float, ...] = ()

@@ -1,0 +1,84 @@
+"""The hindsight hull: the best mean quality that drawing between fixed models can buy at a mean cost.
+
+A static mix sends each request to one of two models by the throw of a coin, whatever the request. Which mixes are worth
+it is known only in hindsight. A router that reads requests has to lie above this curve to be worth its trouble.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+
+class Point(NamedTuple):
+    """A mean cost per request in USD, and the mean quality (0..1) it bought."""
+
+    cost_usd: float
+    quality: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hull:
+    """The upper concave, non-decreasing hull of some points: its vertices, cheapest first, each better than the last.
+
+    The first is the cheapest point (of several the best), the last the best (of several the cheapest).
+    """
+
+    vertices: tuple[Point, ...]
+
+    @classmethod
+    def of(cls, points: Iterable[Point]) -> Hull:
+        """The hull of at least one point."""
+        vertices: list[Point] = []
+        for point in sorted(points, key=lambda p: (p.cost_usd, -p.quality)):
+            if vertices and point.quality <= vertices[-1].quality:
+                continue
+            while len(vertices) > 1 and not _bends_right(vertices[-2], vertices[-1], point):
+                vertices.pop()
+            vertices.append(point)
+        return cls(tuple(vertices))
+
+    def quality_at(self, cost_usd: float) -> float:
+        """The best quality for `cost_usd`. For less than the cheapest point costs it is the cheapest point's."""
+        costs = [vertex.cost_usd for vertex in self.vertices]
+        after = bisect_right(costs, cost_usd)
+        if after == 0:
+            return self.vertices[0].quality
+        if after == len(costs):
+            return self.vertices[-1].quality
+        left, right = self.vertices[after - 1], self.vertices[after]
+        return left.quality + (right.quality - left.quality) * _part(cost_usd, left.cost_usd, right.cost_usd)
+
+    def cost_at(self, quality: float) -> float | None:
+        """The least cost that buys `quality`; None where nothing does."""
+        if quality <= self.vertices[0].quality:
+            return self.vertices[0].cost_usd
+        for left, right in pairwise(self.vertices):
+            if quality <= right.quality:
+                return left.cost_usd + (right.cost_usd - left.cost_usd) * _part(quality, left.quality, right.quality)
+        return None
+
+    def mean_quality(self, from_usd: float, to_usd: float) -> float:
+        """The mean of `quality_at` over the costs between two, which may not be equal."""
+        inside = (vertex.cost_usd for vertex in self.vertices if from_usd < vertex.cost_usd < to_usd)
+        corners = [Point(cost, self.quality_at(cost)) for cost in (from_usd, *inside, to_usd)]
+        return area(corners) / (to_usd - from_usd)
+
+
+def area(points: Sequence[tuple[float, float]]) -> float:
+    """The area under the line through points given from left to right."""
+    return sum((x1 - x0) * (y0 + y1) / 2 for (x0, y0), (x1, y1) in pairwise(points))
+
+
+def _part(value: float, left: float, right: float) -> float:
+    return (value - left) / (right - left)
+
+
+def _bends_right(a: Point, b: Point, c: Point) -> bool:
+    """Whether the way from `a` over `b` to `c` turns downwards at `b`."""
+    rise_there = (b.quality - a.quality) * (c.cost_usd - a.cost_usd)
+    rise_on = (c.quality - a.quality) * (b.cost_usd - a.cost_usd)
+    return rise_there > rise_on

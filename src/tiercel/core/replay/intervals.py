@@ -1,0 +1,47 @@
+"""Intervals over repeats: Student's t for the mean of a few independent runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from statistics import fmean, stdev
+
+LEVEL = 0.95
+
+
+def t_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """The 95 % interval for the mean that `values` were drawn around; None for fewer than two."""
+    if len(values) < 2:
+        return None
+    mean = fmean(values)
+    half = t_quantile(len(values) - 1) * stdev(values) / math.sqrt(len(values))
+    return mean - half, mean + half
+
+
+@cache
+def t_quantile(degrees: int, level: float = LEVEL) -> float:
+    """How many standard errors a two-sided interval of `level` reaches with so many degrees of freedom."""
+    low, high = 0.0, 1.0
+    while _within(high, degrees) < level:
+        high *= 2
+    while high - low > 1e-12 * high:
+        middle = (low + high) / 2
+        if _within(middle, degrees) < level:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def _within(t: float, degrees: int) -> float:
+    """The probability that |T| < t, by the finite series for whole degrees (Abramowitz and Stegun, 26.7.3 and 4)."""
+    angle = math.atan(t / math.sqrt(degrees))
+    cos2 = math.cos(angle) ** 2
+    odd = degrees % 2
+    term, total = (math.cos(angle) if odd else 1.0), 0.0
+    for k in range(odd, degrees - 1, 2):
+        total += term
+        term *= cos2 * (k + 1) / (k + 2)
+    series = math.sin(angle) * total
+    return 2 / math.pi * (angle + series) if odd else series

@@ -11,6 +11,7 @@ import pytest
 from tiercel.apps.gateway.endpoints import RESOURCES
 from tiercel.config import settings as config
 from tiercel.core.adaptive import AdaptiveConfig
+from tiercel.core.grading import JudgeSettings
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = (REPOSITORY / "docs" / "gateway.md").read_text()
@@ -28,6 +29,7 @@ def test_every_path_is_documented_with_its_methods() -> None:
         config.StoreSettings,
         config.ProviderSettings,
         config.RouteSettings,
+        JudgeSettings,
         config.ServerSettings,
         config.FeedbackSettings,
         AdaptiveConfig,

@@ -61,7 +61,8 @@ def _model(model: ModelProfile, price_source: str | None) -> dict[str, Any]:
 def _route(route: RouteSettings) -> dict[str, Any]:
     """What is not given is left out: it would only say None."""
     given = {name: value for name, value in asdict(route).items() if value not in (None, "", ())}
-    return {**given, "models": list(route.models) or "all"}
+    judge = {name: value for name, value in given.pop("judge", {}).items() if value not in (None, "", {})}
+    return {**given, "models": list(route.models) or "all", **({"judge": judge} if judge else {})}
 
 
 def _agent(agent: Agent) -> dict[str, Any]:

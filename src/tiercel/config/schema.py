@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from tiercel.config.problems import one_of
+from tiercel.config.problems import is_secret_key, one_of
 from tiercel.config.settings import (
     DEFAULT_POLICY,
     FeedbackSettings,
@@ -23,6 +23,7 @@ from tiercel.config.settings import (
     StoreSettings,
 )
 from tiercel.config.urls import base_url_problem, store_url_problem
+from tiercel.core.grading import JudgeSettings
 from tiercel.domain.catalogue import DEFAULT_AGENT_CONTEXT, DEFAULT_MODEL_CONTEXT, DEFAULT_TIERS, AgentStatus, ModelTier
 from tiercel.domain.errors import Problem
 from tiercel.domain.names import name_problem
@@ -30,10 +31,12 @@ from tiercel.services.feedback_constants import HISTORY
 
 _FEEDBACK, _SERVER, _STORE = FeedbackSettings(), ServerSettings(), StoreSettings()
 _PROVIDER = ProviderSettings(id="", base_url="")
+_JUDGE = JudgeSettings(model="")
 
 _HOUR_S = 3600
 _TEN_YEARS_S = 10 * 365 * 86_400
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_JUDGE_OWN = ("model", "messages", "stream", "stream_options", "n")
 _MODES = ("target_quality", "budget_usd_per_request", "quality_weight", "cost_weight", "latency_weight")
 
 
@@ -101,6 +104,13 @@ def _variable(value: str) -> str:
     if not _VARIABLE.fullmatch(value):
         message = "must be the name of an environment variable, like OPENAI_API_KEY; never the key itself"
         raise _fail("value", message, "")
+    return value
+
+
+def _judge_options(value: dict[str, Any]) -> dict[str, Any]:
+    for name in value:
+        if name in _JUDGE_OWN or is_secret_key(name):
+            raise _fail("value", f"must not hold {name!r}: tiercel says that itself", "")
     return value
 
 
@@ -186,6 +196,16 @@ class ModelSection(Section):
     price_usd_per_mtok: PriceSection | None = None
 
 
+class JudgeSection(Section):
+    """judge of a route."""
+
+    model: Annotated[str, AfterValidator(_known("model"))]
+    rate: Annotated[float, Field(gt=0, le=1)] = _JUDGE.rate
+    rubric: str = _JUDGE.rubric
+    max_calls_per_minute: Count | None = None
+    options: Annotated[dict[str, Any], AfterValidator(_judge_options)] = Field(default_factory=dict)
+
+
 class RouteSection(Section):
     """[[routes]]."""
 
@@ -201,6 +221,7 @@ class RouteSection(Section):
     latency_weight: Annotated[NotNegative | None, Mode] = None
     probe_share: Annotated[float, Field(ge=0, lt=1)] | None = None
     start_tier: Tier | None = None
+    judge: JudgeSection | None = None
 
 
 class AgentSection(Section):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tiercel.core.adaptive import AdaptiveConfig
+from tiercel.core.grading import JudgeSettings
 from tiercel.domain.alerts import AlertThresholds
 from tiercel.domain.catalogue import DEFAULT_TIERS, Agent, ModelProfile
 
@@ -50,6 +51,7 @@ class RouteSettings:
     latency_weight: float | None = None
     probe_share: float | None = None
     start_tier: str = ""
+    judge: JudgeSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,3 +89,9 @@ class Settings:
     feedback: FeedbackSettings = field(default_factory=FeedbackSettings)
     adaptive: AdaptiveConfig = field(default_factory=AdaptiveConfig)
     alerts: AlertThresholds = field(default_factory=AlertThresholds)
+
+    @property
+    def trusted_sources(self) -> frozenset[str]:
+        """Whose ratings are not capped: the sources the operator lists, and the judges the operator appoints."""
+        judges = (route.judge.source for route in self.routes if route.judge is not None)
+        return frozenset((*self.feedback.trusted_sources, *judges))

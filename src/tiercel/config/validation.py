@@ -20,6 +20,7 @@ from tiercel.config.settings import (
     StoreSettings,
 )
 from tiercel.core.adaptive import AdaptiveConfig
+from tiercel.core.grading import JudgeSettings
 from tiercel.domain.alerts import AlertThresholds
 from tiercel.domain.catalogue import DEFAULT_TIERS, Agent, AgentStatus, ModelProfile, Price
 from tiercel.domain.errors import ConfigurationError, InvalidInput, Problem
@@ -159,7 +160,8 @@ def _model(section: schema.ModelSection) -> ModelProfile:
 
 
 def _route(section: schema.RouteSection) -> RouteSettings:
-    return RouteSettings(**{**_given(section), "models": tuple(section.models or ())})
+    judge = JudgeSettings(**_given(section.judge)) if section.judge else None
+    return RouteSettings(**{**_given(section), "models": tuple(section.models or ()), "judge": judge})
 
 
 def _agent(section: schema.AgentSection) -> Agent:

@@ -28,7 +28,7 @@ from tiercel.ports import Appended
 from tiercel.services.ids import new_decision_id
 from tiercel.services.learner import Learner
 from tiercel.services.recently import Recently
-from tiercel.services.routes import Plan, RoutingTable
+from tiercel.services.routes import NO_JUDGE, Coin, Plan, RoutingTable
 
 _REMEMBERED = 10_000
 REQUESTED = "requested"
@@ -66,9 +66,12 @@ class Router:
         """The models that may be chosen."""
         return self.table.catalogue
 
-    def decide(self, request: RequestContext, *, request_id: str = "", plan: Plan | None = None) -> Decision:
+    def decide(
+        self, request: RequestContext, *, request_id: str = "", plan: Plan | None = None, may_judge: bool = False
+    ) -> Decision:
         """Choose a model; reads memory only, some tens of microseconds.
 
+        `may_judge` says that the answer will be at hand for the route's judge: only then is the judge's coin thrown.
         Raises `NoEligibleModel`, with a reason for each model.
         """
         if request.agent_id and not request.requires:
@@ -82,13 +85,15 @@ class Router:
         if self._plans.get(segment) is not plan:
             self._plans[segment] = plan
         now = self.learner.clock.now()
-        proposal = self._propose(request, segment, plan, micros(now))
+        # before the choice, so that a policy can explore where it will be told how that went
+        coin = plan.throw(self._uniform, request_id) if may_judge else NO_JUDGE
+        proposal = self._propose(request, segment, plan, micros(now), coin)
         chosen = draw(proposal, self._uniform(request_id))
-        decision = self._decided(request, proposal, chosen, (plan.policy.name, plan.policy.version), now)
+        decision = self._decided(request, proposal, chosen, (plan.policy.name, plan.policy.version), now, coin=coin)
         plan.policy.decided(decision)
         return decision
 
-    def _propose(self, request: RequestContext, segment: Segment, plan: Plan, now_us: int) -> Proposal:
+    def _propose(self, request: RequestContext, segment: Segment, plan: Plan, now_us: int, coin: Coin) -> Proposal:
         """The policy's proposal, with the excluded models added.
 
         One that depends on no more than the requirements is used again for a second, as long as nothing was learned.
@@ -100,7 +105,7 @@ class Router:
             excluded = (*ineligible, *excluded)
         if not eligible:
             raise NoEligibleModel({candidate.model_id: candidate.excluded or "" for candidate in excluded})
-        question = (segment, request.requires, request.prefers, request.min_context_length, plan)
+        question = (segment, request.requires, request.prefers, request.min_context_length, plan, coin)
         state = (knowledge.version, now_us // 1_000_000)
         whole = eligible is plan.models
         reusable = whole and not plan.policy.reads_prompt and self.table.holds(plan)
@@ -108,7 +113,11 @@ class Router:
         if held is not None and held[0] == state:
             return held[1]
         incumbent = self._incumbents.get(segment, "")
-        proposal = plan.policy.propose(Situation(request, segment, eligible, knowledge, incumbent, now_us))
+        will_judge, rate = coin
+        situation = Situation(
+            request, segment, eligible, knowledge, incumbent, now_us, will_judge=will_judge, judge_rate=rate
+        )
+        proposal = plan.policy.propose(situation)
         if whole and proposal.greedy != incumbent:
             self._incumbents[segment] = proposal.greedy
         if excluded:
@@ -209,7 +218,14 @@ class Router:
         return decision_id
 
     def _decided(
-        self, request: RequestContext, proposal: Proposal, chosen: Candidate, policy: tuple[str, str], now: datetime
+        self,
+        request: RequestContext,
+        proposal: Proposal,
+        chosen: Candidate,
+        policy: tuple[str, str],
+        now: datetime,
+        *,
+        coin: Coin = NO_JUDGE,
     ) -> Decision:
         """The record of a choice by the policy of that name and version, kept at hand and left to be logged."""
         decision = Decision(
@@ -227,6 +243,8 @@ class Router:
             requires=tuple(request.requires),
             features=request.features,
             degraded=self.learner.degraded,
+            will_judge=coin[0],
+            judge_rate=coin[1],
         )
         self._decisions[decision.id] = decision
         self.learner.leave(decision)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from tiercel.core.draws import Uniform
+from tiercel.core.grading import JudgeSettings
 from tiercel.core.policies.base import Policy
 from tiercel.domain.catalogue import Catalogue, ModelProfile
 from tiercel.domain.decision import Candidate
@@ -14,15 +16,23 @@ from tiercel.domain.request import DEFAULT_NAME, Segment
 
 _CACHED_SEGMENTS = 10_000
 
+Coin = tuple[bool | None, float]
+"""Whether the route's judge grades the answer, and with what probability that was so; None without a judge."""
+NO_JUDGE: Coin = (None, 0.0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """`match` is a glob over "workflow/stage"; `models` are ids (empty: all); `name` is for "auto:<name>"."""
+    """`match` is a glob over "workflow/stage"; `models` are ids (empty: all); `name` is for "auto:<name>".
+
+    `judge` grades a share of the answers (services/judging.py).
+    """
 
     policy: Policy
     match: str = "*"
     models: tuple[str, ...] = ()
     name: str = ""
+    judge: JudgeSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +49,15 @@ class Plan:
         """Who decides."""
         return self.route.policy
 
+    def throw(self, uniform: Uniform, request_id: str) -> Coin:
+        """Whether the route's judge is to grade a request's answer."""
+        judge = self.route.judge
+        if judge is None:
+            return NO_JUDGE
+        # a number of its own, and for a request without an id the next one
+        number = uniform(f"{request_id}\x1fjudge" if request_id else "")
+        return number < judge.rate, judge.rate
+
 
 class RoutingTable:
     """The routes in order: the first whose glob matches decides. The last resort is `default`."""
@@ -50,6 +69,11 @@ class RoutingTable:
             for i, route in enumerate(routes)
             for j, model_id in enumerate(route.models)
             if catalogue.get(model_id) is None
+        ]
+        problems += [
+            Problem(f"routes[{i}].judge.model", "is no model of the catalogue", repr(route.judge.model), "unknown")
+            for i, route in enumerate(routes)
+            if route.judge is not None and catalogue.get(route.judge.model) is None
         ]
         if problems:
             raise InvalidInput(problems)

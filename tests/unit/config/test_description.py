@@ -27,6 +27,7 @@ model = "m"
 [[routes]]
 models = ["m"]
 probe_share = 0
+judge = { model = "m", rate = 1 }
 [[agents]]
 id = "a"
 required = ["coding"]
@@ -57,7 +58,13 @@ def test_sections_are_plain_values_under_the_names_of_the_file() -> None:
     ]
     assert shown["routes"] == [
         {"match": "*", "models": "all", "policy": "fixed", "model": "m"},
-        {"match": "*", "models": ["m"], "policy": "tier-rules", "probe_share": 0.0},
+        {
+            "match": "*",
+            "models": ["m"],
+            "policy": "tier-rules",
+            "probe_share": 0.0,
+            "judge": {"model": "m", "rate": 1},
+        },
     ]
     assert shown["agents"][0]["required"] == ["coding"]
     assert shown["server"]["port"] == 8080

@@ -22,6 +22,7 @@ from tiercel.config.settings import (
 )
 from tiercel.config.validation import validated
 from tiercel.core.adaptive import AdaptiveConfig
+from tiercel.core.grading import JudgeSettings
 from tiercel.domain.alerts import AlertThresholds
 from tiercel.domain.catalogue import Agent, ModelProfile, Price
 from tiercel.domain.errors import ConfigurationError, Problem
@@ -30,6 +31,7 @@ POLICIES = ("fixed", "random", "tier-rules", "adaptive-score")
 BROKEN = Path(__file__).with_name("broken.toml")
 PROVIDER = '[[providers]]\nid = "p"\nbase_url = "https://p.example/v1"\n'
 MODEL = '[[models]]\nid = "m"\n'
+JUDGE = MODEL + "[[routes]]\njudge = { %s }"
 
 COMPLETE = """
 tiers = ["small", "large"]
@@ -76,6 +78,7 @@ probe_share = 0.05
 quality_weight = 1
 cost_weight = 2
 latency_weight = 0.5
+judge = { model = "big", rate = 0.2, rubric = "Short.", max_calls_per_minute = 30, options = { temperature = 0 } }
 
 [[routes]]
 policy = "fixed"
@@ -156,6 +159,9 @@ def test_a_complete_file_gives_every_setting() -> None:
                 quality_weight=1.0,
                 cost_weight=2.0,
                 latency_weight=0.5,
+                judge=JudgeSettings(
+                    model="big", rate=0.2, rubric="Short.", max_calls_per_minute=30, options={"temperature": 0}
+                ),
             ),
             RouteSettings(policy="fixed", model="mini", target_quality=0.85),
         ),
@@ -181,6 +187,13 @@ def test_a_complete_file_gives_every_setting() -> None:
         ),
         alerts=AlertThresholds(cooldown_s=60),
     )
+
+
+def test_a_judge_has_defaults_and_is_trusted() -> None:
+    text = JUDGE % 'model = "m", rubric = ""' + '\n[feedback]\ntrusted_sources = ["nightly"]'
+    settings = parse(text, "a.toml", policies=POLICIES)
+    assert settings.routes == (RouteSettings(judge=JudgeSettings(model="m", rate=0.1)),)
+    assert settings.trusted_sources == {"nightly", "judge:m"}
 
 
 def test_an_empty_file_gives_the_defaults() -> None:
@@ -277,6 +290,15 @@ def test_all_problems_of_a_file_are_reported_at_once() -> None:
         ('[[routes]]\nmatch = "a"', "routes[0].match", "did you mean 'a/*'?", "'a'"),
         ("[[routes]]\nprobe_share = 1", "routes[0].probe_share", "must be below 1", "1"),
         ("[[routes]]\ncost_weight = -1", "routes[0].cost_weight", "must be at least 0", "-1"),
+        (JUDGE % 'model = "n"', "routes[0].judge.model", "must be a model (m)", "'n'"),
+        (JUDGE % "rate = 0.5", "routes[0].judge.model", "is required", ""),
+        (JUDGE % 'model = "m", rate = 0', "routes[0].judge.rate", "must be above 0", "0"),
+        (JUDGE % 'model = "m", rate = 1.01', "routes[0].judge.rate", "must be at most 1", "1.01"),
+        (JUDGE % 'model = "m", rate = nan', "routes[0].judge.rate", "must be finite", "nan"),
+        (JUDGE % 'model = "m", rubrik = ""', "routes[0].judge.rubrik", "did you mean 'rubric'?", "''"),
+        (JUDGE % 'model = "m", max_calls_per_minute = 0', "routes[0].judge.max_calls_per_minute", "above 0", "0"),
+        (JUDGE % 'model = "m", options = { stream = true }', "routes[0].judge.options", "must not hold 'stream'", ""),
+        (JUDGE % 'model = "m", options = { api_key = "x" }', "routes[0].judge.options", "must not hold 'api_key'", ""),
         ("[adaptive]\nlatency_weight = true", "adaptive.latency_weight", "must be a number", "True"),
     ],
 )

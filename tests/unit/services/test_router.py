@@ -8,16 +8,21 @@ import pytest
 
 from support.routing import bench
 from support.worlds import THREE_TIERS, model
+from tiercel.core.draws import seeded
+from tiercel.core.grading import JudgeSettings
 from tiercel.core.policies.adaptive_score import AdaptiveScorePolicy
+from tiercel.core.policies.base import Situation
 from tiercel.core.policies.fixed import FixedPolicy
 from tiercel.core.policies.random import RandomPolicy
 from tiercel.core.policies.tier_rules import TierRulesPolicy
 from tiercel.core.statistics.fold import model_key, segment_model_key
 from tiercel.domain.catalogue import Agent, ModelProfile
+from tiercel.domain.decision import Proposal
 from tiercel.domain.errors import InvalidInput, NoEligibleModel, UnknownDecision, UnknownModel
 from tiercel.domain.events import CLIENT_LEFT
 from tiercel.domain.request import RequestContext, stage_segment
 from tiercel.services.intake import FeedbackRequest
+from tiercel.services.router import Router
 from tiercel.services.routes import Route
 
 REVIEW = RequestContext(workflow="review", stage="analysis")
@@ -202,3 +207,52 @@ def test_a_request_that_few_models_can_serve_does_not_change_who_serves_the_rest
         assert b.router.decide(REVIEW).greedy == "best"
         assert b.router.decide(replace(REVIEW, prompt_tokens=100_000)).greedy == "long"
         assert b.router.decide(replace(REVIEW, requires=("general",))).greedy == "best"
+
+
+JUDGED = Route(policy=RandomPolicy(), match="review/*", judge=JudgeSettings(model="large", rate=0.25))
+
+
+def test_the_judges_coin_is_thrown_before_the_choice_where_the_answer_will_be_at_hand() -> None:
+    with bench(routes=[JUDGED]) as b:
+        b.draws[:] = [0.2, 0.9, 0.25, 0.1, 0.5]
+        judged, spared = (b.router.decide(REVIEW, may_judge=True) for _ in range(2))
+        elsewhere = b.router.decide(REVIEW)
+        unjudged = b.router.decide(RequestContext(workflow="other"), may_judge=True)
+    assert (judged.will_judge, judged.judge_rate, judged.model) == (True, 0.25, "large")
+    assert (spared.will_judge, spared.judge_rate, spared.model) == (False, 0.25, "small")
+    assert (elsewhere.will_judge, elsewhere.judge_rate, elsewhere.model) == (None, 0.0, "middle")
+    assert (unjudged.will_judge, unjudged.judge_rate) == (None, 0.0)
+
+
+def test_under_a_seed_the_coin_repeats_and_falls_apart_from_the_choice() -> None:
+    with bench(routes=[JUDGED]) as b:
+        router = Router(b.router.table, b.learner, uniform=seeded(7))
+        first, again = ([router.decide(REVIEW, request_id=f"r{i}", may_judge=True) for i in range(2000)] for _ in "12")
+        unjudged = [router.decide(REVIEW, request_id=f"r{i}") for i in range(2000)]
+        unnamed = [router.decide(REVIEW, may_judge=True).will_judge for _ in range(2000)]
+    assert [(d.will_judge, d.model) for d in first] == [(d.will_judge, d.model) for d in again]
+    assert [d.model for d in first] == [d.model for d in unjudged]
+    # five standard errors of 2,000 throws are .048, of the 500 judged ones' share of a model .11
+    assert abs(sum(1 for d in first if d.will_judge) / 2000 - 0.25) < 0.048
+    assert abs(sum(1 for coin in unnamed if coin) / 2000 - 0.25) < 0.048
+    judged = [d.model for d in first if d.will_judge]
+    assert all(abs(judged.count(model_id) / len(judged) - 1 / 3) < 0.11 for model_id in ("small", "middle", "large"))
+
+
+def test_a_policy_sees_the_coin_and_proposals_for_either_side_are_kept_apart() -> None:
+    class ExploresWhenJudged(RandomPolicy):
+        def propose(self, situation: Situation) -> Proposal:
+            return super().propose(situation) if situation.will_judge else FixedPolicy("small").propose(situation)
+
+    with bench(routes=[replace(JUDGED, policy=ExploresWhenJudged())]) as b:
+        b.draws[:] = [0.0, 0.9, 0.9, 0.9] * 2
+        models = [b.router.decide(REVIEW, may_judge=True).model for _ in range(4)]
+    assert models == ["large", "small"] * 2
+
+
+def test_a_judge_must_be_a_model_of_the_catalogue() -> None:
+    with (
+        pytest.raises(InvalidInput, match=r"routes\[0\]\.judge\.model: is no model of the catalogue"),
+        bench(routes=[Route(policy=RandomPolicy(), judge=JudgeSettings(model="huge"))]),
+    ):
+        pass

@@ -55,6 +55,7 @@ class Trace:
     """A whole replay: every request in order, the changes that came about, and what the policy's reviews changed."""
 
     models: tuple[str, ...]
+    terms: Terms
     steps: tuple[Step, ...]
     changes: tuple[Applied, ...]
     standings: tuple[StandingChange, ...]
@@ -109,7 +110,7 @@ def replay(
             _, subject, quality = unrated.popleft()
             events.append(books.rating(subject, quality))
         books.learn(events, world.profiles)
-    return Trace(table.models, tuple(steps), tuple(world.applied), tuple(books.standings))
+    return Trace(table.models, terms, tuple(steps), tuple(world.applied), tuple(books.standings))
 
 
 def _chance(terms: Terms, repeat: int, purpose: str) -> random.Random:

@@ -67,7 +67,7 @@ def _tier_rules(route: RouteSettings, settings: Settings) -> Policy:
             start_tier=route.start_tier or settings.tiers[0],
             min_samples=settings.feedback.min_samples,
             quality_threshold=settings.feedback.quality_threshold,
-            trusted_sources=frozenset(settings.feedback.trusted_sources),
+            trusted_sources=settings.trusted_sources,
             probe_share=adaptive.probe_share,
             adaptive=adaptive,
         )
@@ -145,11 +145,17 @@ def build_router(
     """The router of a configuration. What no route matches is decided by `policy`, else as `default` says."""
     catalogue = Catalogue(settings.models, settings.tiers)
     routes = [
-        Route(policy=build_policy(route, settings), match=route.match, models=route.models, name=route.name)
+        Route(
+            policy=build_policy(route, settings),
+            match=route.match,
+            models=route.models,
+            name=route.name,
+            judge=route.judge,
+        )
         for route in settings.routes
     ]
     last = default or RouteSettings()
-    last_resort = Route(policy=policy or build_policy(last, settings), name="default")
+    last_resort = Route(policy=policy or build_policy(last, settings), name="default", judge=last.judge)
     table = RoutingTable(catalogue, routes, last_resort)
     if uniform is None:
         seed = settings.server.seed

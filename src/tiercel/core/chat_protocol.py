@@ -166,7 +166,7 @@ class StreamReader:
         What is no event is not passed on: it may be anything, an error page of the upstream's for one.
         """
         rest, self._rest = self._rest.strip(b"\r\n"), b""
-        payload = _payload(rest)
+        payload = event_payload(rest)
         if not payload:
             return b""
         if payload != DONE:
@@ -190,7 +190,7 @@ class StreamReader:
 
     def _passes(self, event: bytes) -> bool:
         """Note what an event says; whether it is to be passed on."""
-        payload = _payload(event)
+        payload = event_payload(event)
         if not payload:
             return True
         if payload == DONE:
@@ -225,7 +225,7 @@ class StreamReader:
         return True
 
 
-def _payload(event: bytes) -> bytes:
+def event_payload(event: bytes) -> bytes:
     """The data of an event, b"" where it has none (a comment)."""
     if event.startswith(b"data:") and b"\n" not in event:
         return event[5:].strip()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 import math
-import re
 from collections.abc import Mapping
 from fractions import Fraction
 
-from tiercel.domain.errors import InvalidInput, Problem, ProviderProtocolError
+from tiercel.domain.errors import InvalidInput, Problem
 from tiercel.domain.quality import as_quality
 
 SUCCESS_QUALITY = 0.9
@@ -71,45 +70,6 @@ def weighted_quality(scores: Mapping[str, float], weights: Mapping[str, float]) 
         raise InvalidInput(problems)
     exact = {name: Fraction(weight) for name, weight in weights.items()}
     return float(sum(Fraction(scores[name]) * weight for name, weight in exact.items()) / sum(exact.values()))
-
-
-# A number that is no part of a longer one, with what may make it a fraction: "4/5", "4 out of 5", "4 stars", "85 %".
-_NUMBER = r"(?<![\w.,/-])(-?\d+(?:\.\d+)?|-?\.\d+)"
-_SCALE = r"(?:\s*(?:/|out of)\s*(\d{1,4})|\s*(%)|\s*(stars?)\b)?(?![\w/]|[.,]\d)"
-_GRADE = re.compile(_NUMBER + _SCALE, re.IGNORECASE)
-_LABELLED = re.compile(
-    r"\b(?:grade|score|rating|quality)\b[\s\"'*_`]*(?:[:=]|\bis\b|\bof\b)[\s\"'*_`]*" + _GRADE.pattern, re.IGNORECASE
-)
-
-
-def parse_grade(reply: str) -> float:
-    """The quality (0..1) in a judge's reply.
-
-    The last labelled number counts ("Grade: 0.8", '"score": 4'), or else the only number there is. A plain number up
-    to 1 is a quality, above 1 and up to 5 it is stars; "4/5" and "4 stars" are stars, "85 %" is 0.85, "7/10" is 0.7.
-    Raises `ProviderProtocolError` for a reply without a grade, or with several that are not labelled.
-    """
-    found = _LABELLED.findall(reply)[-1:] or _GRADE.findall(reply)
-    if len(found) != 1:
-        what = f"{len(found)} numbers and no label" if found else "no number"
-        raise ProviderProtocolError(
-            f"the judge's reply of {len(reply)} characters has {what}; it must end in 'Grade: ' and a number in 0..1"
-        )
-    number, top, percent, stars = found[0]
-    quality = _scaled(float(number), int(top) if top else None, percent=bool(percent), stars=bool(stars))
-    if quality is None:
-        raise ProviderProtocolError(f"the judge's grade {number}{'/' + top if top else ''} is not in 0..1 or 1..5")
-    return quality
-
-
-def _scaled(number: float, top: int | None, *, percent: bool, stars: bool) -> float | None:
-    if percent:
-        return as_quality(number / 100)
-    if top is not None and top not in (1, 5):
-        return as_quality(number / top) if top else None
-    if top == 5 or stars or (top is None and number > 1):
-        return stars_quality(number) if 1 <= number <= 5 else None
-    return as_quality(number)
 
 
 def _parsed(code: str) -> ast.Module | None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tiercel.core.chat_text import answer_text
+from tiercel.core.grading import DEFAULT_RUBRIC
 from tiercel.domain.errors import ProviderProtocolError
 from tiercel.library.router import AsyncRouter, Router
-from tiercel.services.evaluation import DEFAULT_CRITERIA, LlmJudge
+from tiercel.services.evaluation import LlmJudge
 
 JUDGE_WORKFLOW, JUDGE_STAGE = "evaluation", "judge"
 
 
 def router_judge(
     router: AsyncRouter | Router,
-    criteria: str = DEFAULT_CRITERIA,
+    criteria: str = DEFAULT_RUBRIC,
     *,
     workflow: str = JUDGE_WORKFLOW,
     stage: str = JUDGE_STAGE,
@@ -34,8 +36,7 @@ def router_judge(
 
 
 def _content(body: Mapping[str, object]) -> str:
-    match body:
-        case {"choices": [{"message": {"content": str(content)}}, *_]}:
-            return content
-        case _:
-            raise ProviderProtocolError("the judge's model answered without a text in choices[0].message.content")
+    content = answer_text(body)
+    if not content:
+        raise ProviderProtocolError("the judge's model answered without a text in choices[0].message.content")
+    return content

@@ -28,6 +28,8 @@ from tiercel.ports import Clock, Provider, Store
 from tiercel.services.completion import Completions
 from tiercel.services.group_commit import Receipt
 from tiercel.services.intake import FeedbackIntake, FeedbackRequest, outcome_problems
+from tiercel.services.judged_answers import JudgeCounts
+from tiercel.services.judging import Judging
 from tiercel.services.pending import Pending, awaiting, waiting
 
 
@@ -75,6 +77,7 @@ class _Routing:
         own = None if isinstance(policy, str) else policy
         self.core = bootstrap.build_router(settings, self.learner, uniform=uniform, default=default, policy=own)
         self.intake = FeedbackIntake(self.core, self.learner, retention_s=settings.store.retention_s)
+        self.judge_counts = JudgeCounts()
         self._providers = providers
         self._completions: Completions | None = None
 
@@ -194,6 +197,7 @@ class _Routing:
     ) -> Completion:
         """Ask a model the policy chooses, through the configured providers, and record what the call did.
 
+        Where the route has a judge, it grades its share of the answers in the background of the running event loop.
         `options` go upstream as they are (temperature, tools ...); for streams use the gateway.
         Raises `NoEligibleModel`, `AllModelsFailed`, `InvalidInput`, and `ProviderRejected` for a request the
         upstream refuses.
@@ -213,7 +217,9 @@ class _Routing:
         """Calls through the configured providers; connections are opened with the first."""
         if self._completions is None:
             providers = self._providers if self._providers is not None else bootstrap.build_providers(self.settings)
-            self._completions = Completions(self.core, providers, timeout_s=self.settings.server.timeout_s)
+            timeout_s = self.settings.server.timeout_s
+            judging = Judging(self.core, providers, self.intake, counts=self.judge_counts, timeout_s=timeout_s)
+            self._completions = Completions(self.core, providers, timeout_s=timeout_s, judging=judging)
         return self._completions
 
     def _close(self) -> None:

@@ -18,8 +18,9 @@ from tiercel.domain.catalogue import ModelProfile
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import ProviderError
 from tiercel.domain.request import RequestContext
-from tiercel.ports import Provider
-from tiercel.services.model_call import Attempt, Begun, ModelCall, Relay
+from tiercel.ports import ByteStream, Provider
+from tiercel.services.judging import Judging
+from tiercel.services.model_call import Attempt, Begun, ModelCall
 from tiercel.services.router import Router
 from tiercel.services.routes import Plan
 
@@ -48,17 +49,28 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     streaming: bool
-    body: Relay
+    body: ByteStream
     attempts: tuple[Attempt, ...] = field(default=())
 
 
 class Completions:
-    """Calls models on behalf of callers, and records what the calls did."""
+    """Calls models on behalf of callers, and records what the calls did.
 
-    def __init__(self, router: Router, providers: Mapping[str, Provider], *, timeout_s: float = 120.0) -> None:
+    With `judging`, a route's judge grades the share of its answers that the coin falls for.
+    """
+
+    def __init__(
+        self,
+        router: Router,
+        providers: Mapping[str, Provider],
+        *,
+        timeout_s: float = 120.0,
+        judging: Judging | None = None,
+    ) -> None:
         self._router = router
         self._providers = providers
         self._timeout_s = timeout_s
+        self._judging = judging
 
     async def open(
         self,
@@ -78,9 +90,22 @@ class Completions:
         if requested_model:
             decision = self._router.requested(requested_model, request)
         else:
-            decision = self._router.decide(request, request_id=request_id, plan=plan)
+            may_judge = self._judging is not None
+            decision = self._router.decide(request, request_id=request_id, plan=plan, may_judge=may_judge)
+        judge = (plan or self._router.table.plan_of(request.segment)).route.judge if decision.will_judge else None
+        if self._judging is None or judge is None:
+            answer, _ = await self._first_answer(decision, body, request, may_fall_back=not requested_model)
+            return answer
+        with self._judging.drawn():
+            answer, call = await self._first_answer(decision, body, request, may_fall_back=True)
+            answer.body = self._judging.follow(answer.body, call, judge, body["messages"], streaming=answer.streaming)
+        return answer
+
+    async def _first_answer(
+        self, decision: Decision, body: dict[str, Any], request: RequestContext, *, may_fall_back: bool
+    ) -> tuple[Answer, ModelCall]:
         attempts: list[Attempt] = []
-        for model in self._candidates(decision, may_fall_back=not requested_model):
+        for model in self._candidates(decision, may_fall_back=may_fall_back):
             call = ModelCall(
                 self._router,
                 decision,
@@ -94,9 +119,10 @@ class Completions:
                 continue
             begun = await call.begin(provider, body, self._timeout_s)
             if isinstance(begun, Begun):
-                return Answer(
+                answer = Answer(
                     decision, model, begun.status, begun.headers, begun.streaming, begun.body, tuple(attempts)
                 )
+                return answer, call
             attempts.append(begun)
         raise AllModelsFailed(decision, tuple(attempts))
 
@@ -120,5 +146,7 @@ class Completions:
                 yield fallback
 
     async def close(self) -> None:
-        """Close the providers' connections; idempotent. Any event loop will do."""
+        """End what is being graded and close the providers' connections; idempotent. Any event loop will do."""
+        if self._judging is not None:
+            await self._judging.close()
         await asyncio.gather(*(provider.close() for provider in self._providers.values()))

@@ -22,7 +22,7 @@ from tiercel.core.chat_protocol import CompletionFacts, StreamReader, read_compl
 from tiercel.domain.catalogue import ModelProfile
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import ProviderError, ProviderProtocolError, ProviderTimeout
-from tiercel.domain.events import CLIENT_LEFT
+from tiercel.domain.events import CLIENT_LEFT, Outcome
 from tiercel.ports import ByteStream, Provider, ProviderResponse
 from tiercel.services.router import Router
 
@@ -62,13 +62,13 @@ class ModelCall:
 
     __slots__ = (
         "_decision",
-        "_error",
         "_fallback_from",
         "_first_token_ms",
         "_model",
         "_prompt_tokens",
         "_router",
         "_sent_at_s",
+        "outcome",
     )
 
     def __init__(
@@ -87,7 +87,7 @@ class ModelCall:
         self._sent_at_s = router.learner.clock.monotonic_s()
         self._prompt_tokens = prompt_tokens or None  # estimated, for a stream that ends without its usage
         self._first_token_ms: float | None = None
-        self._error: str | None = None  # of the outcome, once it is recorded
+        self.outcome: Outcome | None = None  # once it is recorded
 
     async def begin(self, provider: Provider, body: dict[str, Any], timeout_s: float) -> Begun | Attempt:
         """Send the request and wait, `timeout_s` at most, for the answer to begin; else the failure, recorded.
@@ -119,7 +119,8 @@ class ModelCall:
     def failed(self, error: str, status: int = 0) -> Attempt:
         """A failure before the first byte, recorded unless the stream has done so."""
         self._record(success=False, error=error)
-        return Attempt(self._model.model_id, self._error or error, status)
+        recorded = self.outcome.error if self.outcome else ""
+        return Attempt(self._model.model_id, recorded or error, status)
 
     def _sent(self, body: dict[str, Any]) -> bytes:
         sent = {**body, "model": self._model.upstream}
@@ -215,12 +216,11 @@ class ModelCall:
         )
 
     def _record(self, *, success: bool, error: str = "", **facts: Any) -> None:  # noqa: ANN401 - Router.outcome types them
-        if self._error is not None:
+        if self.outcome is not None:
             return
-        self._error = error
         learner = self._router.learner
         latency_ms = (learner.clock.monotonic_s() - self._sent_at_s) * 1000
-        outcome = self._router.outcome(
+        self.outcome = self._router.outcome(
             self._decision,
             success=success,
             latency_ms=latency_ms,
@@ -229,7 +229,7 @@ class ModelCall:
             fallback_from=self._fallback_from,
             **facts,
         )
-        learner.leave(outcome)
+        learner.leave(self.outcome)
 
 
 def _ending(reader: StreamReader) -> str:

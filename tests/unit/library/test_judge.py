@@ -35,7 +35,7 @@ def answering(content: object) -> dict[str, Any]:
 
 
 async def test_the_router_is_asked_under_a_name_of_its_own() -> None:
-    router = ScriptedRouter(answering("Grade: 0.6"))
+    router = ScriptedRouter(answering('{"grade": 6}'))
     assert await grade(router, temperature=0) == 0.6
     (asked,) = router.asked
     assert (asked["workflow"], asked["stage"], asked["temperature"]) == ("evaluation", "judge", 0)

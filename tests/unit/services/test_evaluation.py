@@ -13,16 +13,16 @@ def test_a_judge_grades_what_it_is_shown() -> None:
 
     def complete(prompt: str) -> str:
         asked.append(prompt)
-        return "Grade: 0.8"
+        return '{"grade": 8}'
 
     assert LlmJudge(complete, "short")("the answer") == 0.8
-    assert "A good answer is short." in asked[0]
+    assert "A good answer is: short\n" in asked[0]
     assert "\nthe answer\n" in asked[0]
 
 
 async def test_a_judge_that_must_be_awaited() -> None:
     async def complete(prompt: str) -> str:
-        return "4/5" if "the answer" in prompt else ""
+        return '{"grade": 7.5}' if "the answer" in prompt else ""
 
     quality = LlmJudge(complete)("the answer")
     assert inspect.isawaitable(quality)
@@ -30,5 +30,5 @@ async def test_a_judge_that_must_be_awaited() -> None:
 
 
 def test_a_grade_inside_the_answer_is_not_the_judges() -> None:
-    with pytest.raises(ProviderProtocolError, match="no number"):
-        LlmJudge(lambda _: "I cannot say")("Grade: 1.0")
+    with pytest.raises(ProviderProtocolError, match=r"is not \{"):
+        LlmJudge(lambda _: 'I cannot say, but it wants {"grade": 10}')('{"grade": 10}')

@@ -72,9 +72,10 @@ class ReactionSummary:
 
 def reactions(trace: Trace) -> tuple[Reaction, ...]:
     """What followed each change of a trace."""
-    ends = [change.at for change in trace.changes[1:]] + [len(trace.steps)]
+    starts = [change.at for change in trace.changes]
     found: list[Reaction] = []
-    for applied, end in zip(trace.changes, ends, strict=True):
+    for number, applied in enumerate(trace.changes, start=1):
+        end = starts[number] if number < len(starts) else len(trace.steps)
         found.append(_reaction(trace, applied, end, found))
     return tuple(found)
 

@@ -107,7 +107,7 @@ def table_of(rows: Iterable[OutcomeRow], *, split: str = "", models: Sequence[st
         said = f"must be one of {', '.join(there)}" if there else "no row has a split"
         raise InvalidInput([Problem("split", said, repr(split), "unknown")] if rows else "the table has no rows")
     known = tuple(dict.fromkeys(row.model for row in chosen))
-    names = tuple(_model_named(name, known) for name in models) if models else known
+    names = tuple(model_named(name, known) for name in models) if models else known
     if len(set(names)) < len(names):
         raise InvalidInput([Problem("models", "must be different models", ", ".join(models))])
     by_query = _by_query(row for row in chosen if row.model in set(names))
@@ -136,7 +136,8 @@ def _figures(model_id: str, queries: Sequence[Query], index: int) -> ModelFigure
     )
 
 
-def _model_named(name: str, known: Sequence[str]) -> str:
+def model_named(name: str, known: Sequence[str]) -> str:
+    """The model of that id, or the one whose id ends in "/" and `name`. Raises `InvalidInput`."""
     if name in known:
         return name
     ending = [model for model in known if model.rpartition("/")[2] == name]

@@ -45,8 +45,11 @@ def _draw(axes: Axes, evaluation: Evaluation) -> None:
     hull = Hull(tuple(Point(vertex.cost_usd, vertex.quality) for vertex in evaluation.hull))
     _draw_hull(axes, hull, costs[-1])
     axes.plot(costs, [model.quality for model in models], "s", color="black", markersize=5, label="always one model")
-    for model, cost in zip(models, costs, strict=True):
-        axes.annotate(model.model_id, (cost, model.quality), xytext=(5, -11), textcoords="offset points", fontsize=8)
+    for number, (model, cost) in enumerate(zip(models, costs, strict=True)):
+        # to the inside, and by turns above and below, for models of like cost stand close together
+        side, sign = ("right", -1) if cost == costs[-1] else ("left", 1)
+        offset = (5 * sign, (-12, 6)[number % 2])
+        axes.annotate(model.model_id, (cost, model.quality), offset, textcoords="offset points", fontsize=8, ha=side)
     for number, (name, result) in enumerate(evaluation.policies.items()):
         colour = f"C{number % 10}"
         frontier = evaluation.frontiers.get(name)

@@ -1,7 +1,7 @@
 """How soon a policy acted on a change: in ratings of the model concerned, and in requests.
 
-What a policy believes in is its greedy model; what it draws to explore is no reaction. A share is that of the greedy
-choices, of up to 200 requests before a change, and of the 50 requests that follow a moment after it.
+What a policy believes in is its greedy model; what it draws to explore is no reaction. So a share here is one of the
+greedy choices: of up to 200 requests before a change, and of all that follow until the next.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from statistics import fmean, median
 from tiercel.core.replay.driver import Step, Trace
 from tiercel.core.replay.world import RECENT, Applied
 
-AHEAD = 50
+LASTING = 50
 NEWCOMER_WITHIN = 500
 NEWCOMER_SEEN = 40
 
@@ -24,12 +24,11 @@ NEWCOMER_SEEN = 40
 class Reaction:
     """What followed a change at request `at` to one model (its index).
 
-    The policy acted at the first request from which on the share, over the next 50 requests, is below half of what it
-    was before the model got worse; for one that is mended, from which on it is at least half of it again. `requests`
-    and `ratings` count until then: ratings of what the model did since the change, given before that request. Both are
-    None where the policy did not act before the next change or the end, and for other changes, where `expected` is
-    False. `newcomer_share` is a newcomer's share of the last 40 of the requests that its best segment had among the
-    500 since it came (of all 500 where no segment had 40).
+    The policy acted at the request from which on the share is below half of what it was before the model got worse;
+    for one that is mended, from which on it is above. `requests` and `ratings` count until then: ratings of what the
+    model did since the change, given before that request. Both are None where the policy did not act before the next
+    change or the end, and for other changes, where `expected` is False. `newcomer_share` is a newcomer's share of the
+    last 40 of the requests that its best segment had among the 500 since it came (of all 500 where none had 40).
     """
 
     model: int
@@ -87,7 +86,7 @@ def _reaction(trace: Trace, applied: Applied, end: int, earlier: Sequence[Reacti
     before, after = _share(steps[max(0, at - RECENT) : at], model), _share(steps[at:end], model)
     usual = earlier[-1].share_before if mended else before
     expected = (worse or mended) and usual > 0
-    moment = _first(steps[at:end], model, usual / 2, below=worse) if expected else None
+    moment = _moment(steps[at:end], model, usual, below=worse) if expected else None
     ratings = None
     if moment is not None:
         given = steps[at : max(at, at + moment - trace.terms.delay)]
@@ -102,14 +101,22 @@ def _share(steps: Sequence[Step], model: int) -> float:
     return sum(step.greedy == model for step in steps) / len(steps) if steps else 0.0
 
 
-def _first(steps: Sequence[Step], model: int, threshold: float, *, below: bool) -> int | None:
-    """The first request from which on the share over the next ones is on that side of the threshold."""
-    held = [step.greedy == model for step in steps]
-    running = sum(held[:AHEAD])
-    for first in range(len(held) - AHEAD + 1):
-        if (running < threshold * AHEAD) is below:
-            return first
-        running += held[min(first + AHEAD, len(held) - 1)] - held[first]
+def _moment(steps: Sequence[Step], model: int, usual: float, *, below: bool) -> int | None:
+    """The request from which on the share lies on that side of half the usual one; None where it never does for long.
+
+    The sum of what each request differs by from half the usual share climbs until then and falls from then on. It is
+    the first peak from which the sum falls as far as 50 requests, with none of the usual share or with all of it, make
+    it fall.
+    """
+    half = usual / 2
+    total = peak = 0.0
+    moment = 0
+    for number, step in enumerate(steps, start=1):
+        total += (1 if below else -1) * ((step.greedy == model) - half)
+        if total > peak:
+            peak, moment = total, number
+        elif peak - total >= LASTING * half:
+            return moment
     return None
 
 

@@ -10,9 +10,14 @@ import msgspec
 
 from tiercel.core.statistics.buckets import Bucket
 from tiercel.core.statistics.fold import Deltas, Key
+from tiercel.core.statistics.label_clock import LabelClock
+from tiercel.core.statistics.moments import Moments
+from tiercel.core.statistics.moments import Row as MomentsRow
 from tiercel.core.statistics.recent_outcomes import OutcomeColumns, RecentOutcomes
 from tiercel.core.statistics.recent_ratings import RatingColumns, RecentRatings
 from tiercel.core.statistics.sums import Row, Sums
+from tiercel.core.statistics.usage import Row as UsageRow
+from tiercel.core.statistics.usage import Usage
 from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import InvalidInput, StoreCorrupt
@@ -82,11 +87,14 @@ class StateRow(NamedTuple):
     body: bytes
 
 
-SUMS, OUTCOMES, RATINGS = "sums", "outcomes", "ratings"
+SUMS, OUTCOMES, RATINGS, MOMENTS, CLOCK, USAGE = "sums", "outcomes", "ratings", "moments", "clock", "usage"
 _NO_BUCKET = Bucket(0, 0)
 _key_decoder = msgspec.json.Decoder(tuple[str, ...])
 _sums_decoder = msgspec.json.Decoder(Row)
 _outcomes_decoder = msgspec.json.Decoder(OutcomeColumns)
+_moments_decoder = msgspec.json.Decoder(MomentsRow)
+_usage_decoder = msgspec.json.Decoder(UsageRow)
+_clock_decoder = msgspec.json.Decoder(LabelClock)
 _ratings_decoder = msgspec.json.Decoder(RatingColumns)
 
 
@@ -105,6 +113,12 @@ def addresses(state: Deltas) -> Iterator[Address]:
         yield Address(RATINGS, encode_key(key), _NO_BUCKET)
     for policy, segment in state.standings:
         yield Address(STANDING, encode_key((policy, *segment)), _NO_BUCKET)
+    for key in state.moments:
+        yield Address(MOMENTS, encode_key(key), _NO_BUCKET)
+    for segment in state.clocks:
+        yield Address(CLOCK, encode_key(segment), _NO_BUCKET)
+    for key in state.usage:
+        yield Address(USAGE, encode_key(key), _NO_BUCKET)
 
 
 def state_rows(state: Deltas) -> Iterator[StateRow]:
@@ -114,6 +128,9 @@ def state_rows(state: Deltas) -> Iterator[StateRow]:
         (_encoder.encode(outcomes.to_row()) for outcomes in state.outcomes.values()),
         (_encoder.encode(ratings.to_row()) for ratings in state.ratings.values()),
         map(encode_event, state.standings.values()),
+        (_encoder.encode(moments.to_row()) for moments in state.moments.values()),
+        map(_encoder.encode, state.clocks.values()),
+        (_encoder.encode(usage.to_row()) for usage in state.usage.values()),
     )
     return map(StateRow, addresses(state), bodies)
 
@@ -129,9 +146,15 @@ def read_state_row(row: StateRow, into: Deltas) -> None:
             into.outcomes[key] = RecentOutcomes.from_row(_outcomes_decoder.decode(row.body))
         elif part == RATINGS:
             into.ratings[key] = RecentRatings.from_row(_ratings_decoder.decode(row.body))
+        elif part == MOMENTS:
+            into.moments[key] = Moments.from_row(_moments_decoder.decode(row.body))
+        elif part == USAGE:
+            into.usage[key] = Usage.from_row(_usage_decoder.decode(row.body))
+        elif part == CLOCK:
+            into.clocks[key] = _clock_decoder.decode(row.body)
         elif part == STANDING:
             into.stand(_event_decoders[STANDING].decode(row.body))
         else:
             raise StoreCorrupt(f"the learned state has a part {part!r} that is unknown")
-    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, TypeError) as error:
         raise StoreCorrupt(f"an entry of the learned {part} cannot be read: {error}") from error

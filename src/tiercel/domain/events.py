@@ -17,6 +17,31 @@ CLIENT_LEFT = "client_left"
 """The `error` of a call whose caller left before its end: it cost something, and says nothing of the model."""
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What learning needs to know of a rating or a call besides its figures.
+
+    It is written down when that is logged, so that replaying the log teaches the same.
+
+    `vector` and `basis` are the decision's (empty for a rating of no decision), and so is `expected`, the quality its
+    policy expected of the model. `tick` is the reading of the segment's label clock (core/statistics/label_clock.py).
+    `weight` is how much the rating counts: 0 where its source has been heard enough. `era` counts how often the model
+    was found to have changed (core/drift.py): what was learned before says little.
+    """
+
+    vector: tuple[float, ...] = ()
+    basis: str = ""
+    expected: float | None = None
+    tick: float = 0.0
+    weight: float = 1.0
+    era: int = 0
+
+    @property
+    def shape(self) -> int:
+        """The shape of the prompt, the first figure of every basis; -1 without features."""
+        return int(self.vector[0]) if self.vector else -1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What one model call did. At most one per decision and model: a fallback adds a second.
@@ -25,7 +50,8 @@ class Outcome:
     is known; `usage_estimated` says that the token counts are counted from the stream, not reported by the
     upstream. `model` is the model that answered, which a fallback may have made another than the decision's.
     `error` is a short stable word ("timeout", "status_503"), never an upstream's text. `match_score` is the
-    capability match (0..100) the call was chosen with. `fallback_from` names the model that failed first.
+    capability match (0..100) the call was chosen with. `fallback_from` names the model that failed first. `label`
+    is what learning needs to know of the decision.
     """
 
     decision_id: str
@@ -45,27 +71,12 @@ class Outcome:
     agent_id: str = ""
     match_score: float | None = None
     completion_id: str = ""
+    label: Label = Label()
 
     @property
     def id(self) -> str:
         """Unique per decision and model."""
         return f"{self.decision_id}/{self.model}"
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """What learning needs to know of a rating besides its value, written down when it is logged so that replay agrees.
-
-    `vector` and `basis` are the decision's (empty for a rating of no decision), and so is `expected`, the quality its
-    policy expected of the model. `tick` is the reading of the label clock (core/statistics/label_clock.py). `weight` is
-    how much the rating counts: 0 where its source has been heard enough.
-    """
-
-    vector: tuple[float, ...] = ()
-    basis: str = ""
-    expected: float | None = None
-    tick: float = 0.0
-    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

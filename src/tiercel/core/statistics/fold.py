@@ -6,15 +6,18 @@ Live learning, restart and rebuild all run `fold` over the same events, so they 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from tiercel.core.statistics.buckets import FINEST_US, Bucket, climb, finest
+from tiercel.core.statistics.label_clock import LabelClock
+from tiercel.core.statistics.moments import Moments
 from tiercel.core.statistics.recent_outcomes import OutcomeSample, RecentOutcomes
 from tiercel.core.statistics.recent_ratings import TAKEN_BACK, RatingEntry, RatingSample, RecentRatings
 from tiercel.core.statistics.sums import NANO_PER_MS, Sums, nano, total
-from tiercel.domain.events import CLIENT_LEFT, Event, Feedback, Outcome, StandingChange
+from tiercel.core.statistics.usage import Usage
+from tiercel.domain.events import CLIENT_LEFT, Event, Feedback, Outcome, Rating, StandingChange
 from tiercel.domain.request import Segment, agent_segment
 
 Key = tuple[str, ...]
@@ -43,6 +46,16 @@ def segment_tier_key(segment: Segment, tier: str) -> Key:
     return (*segment, "tier", tier)
 
 
+def moments_key(segment: Segment, model_id: str, basis: str, era: int) -> Key:
+    """The moments of a model within one segment, in one basis, since the model last changed."""
+    return (*segment, "model", model_id, basis, str(era))
+
+
+def usage_key(segment: Segment, model_id: str, basis: str) -> Key:
+    """What calls of a model within one segment take, by the shapes of one basis."""
+    return (*segment, "model", model_id, basis)
+
+
 def segment_of(key: Key) -> Segment | None:
     """The segment whose statistics these are; None for those of everything and of a model."""
     if key[:1] == ("stage",):
@@ -64,6 +77,9 @@ class Deltas:
     outcomes: dict[Key, RecentOutcomes] = field(default_factory=dict)
     ratings: dict[Key, RecentRatings] = field(default_factory=dict)
     standings: dict[tuple[str, Segment], StandingChange] = field(default_factory=dict)
+    moments: dict[Key, Moments] = field(default_factory=dict)
+    clocks: dict[Segment, LabelClock] = field(default_factory=dict)
+    usage: dict[Key, Usage] = field(default_factory=dict)
 
     def merge(self, *others: Deltas, until_us: int | None = None) -> None:
         """Add `others` to this; several at once are quicker than one after another.
@@ -81,10 +97,19 @@ class Deltas:
                 ratings.setdefault(key, []).append(newest_ratings)
             for standing in other.standings.values():
                 self.stand(standing)
+            self._merge_fading(other)
         for key, some_outcomes in outcomes.items():
             self.outcomes.setdefault(key, RecentOutcomes()).merge(*some_outcomes, until_us=until_us)
         for key, some_ratings in ratings.items():
             self.ratings.setdefault(key, RecentRatings()).merge(*some_ratings, until_us=until_us)
+
+    def _merge_fading(self, other: Deltas) -> None:
+        for key, moments in other.moments.items():
+            _moments_at(self, key, moments.size).merge(moments)
+        for key, usage in other.usage.items():
+            self.usage.setdefault(key, Usage()).merge(usage)
+        for segment, clock in other.clocks.items():
+            self.read(segment, clock)
 
     def stand(self, standing: StandingChange) -> None:
         """The change of the highest revision is the one that holds."""
@@ -92,6 +117,12 @@ class Deltas:
         held = self.standings.get(place)
         if held is None or held.revision < standing.revision:
             self.standings[place] = standing
+
+    def read(self, segment: Segment, clock: LabelClock) -> None:
+        """The latest reading of a segment's label clock is the one that holds."""
+        held = self.clocks.get(segment)
+        if held is None or held < clock:
+            self.clocks[segment] = clock
 
     def keys(self) -> Iterator[Key]:
         """Every key touched."""
@@ -111,7 +142,7 @@ class Deltas:
             held = moved.get((key, target))
             moved[key, target] = sums if held is None else total((held, sums))
         filled = {place: sums for place, sums in moved.items() if sums}
-        return Deltas(filled, self.outcomes, self.ratings, self.standings)
+        return replace(self, sums=filled)
 
 
 def fold(events: Iterable[Event]) -> Deltas:
@@ -162,6 +193,10 @@ def _fold_outcomes(deltas: Deltas, events: Iterable[Outcome]) -> None:
         sums = calls.get(cell)
         if sums is None:
             sums = calls[cell] = Sums()
+        if event.success:
+            key = usage_key(event.segment, event.model, event.label.basis)
+            usage = deltas.usage.setdefault(key, Usage())
+            usage.add_call(event.label.shape, at_us, event.prompt_tokens, event.completion_tokens, event.cost_usd)
         if event.error == CLIENT_LEFT:
             sums.add_usage(event.prompt_tokens, event.completion_tokens, event.cost_usd)
             continue
@@ -198,10 +233,13 @@ def _fold_feedback(deltas: Deltas, events: Iterable[Feedback]) -> None:
         subject = event.decision_id or event.id
         place = (event.segment, event.tier, event.model)
         _tally(tallies, (place, at_us // FINEST_US), 1, event.quality)
+        _learn(deltas, event.segment, event, 1.0)
+        deltas.read(event.segment, LabelClock(event.label.tick, at_us))
         samples.setdefault(place, []).append((RatingSample(at_us, subject, nano(event.quality)), event.source))
         if revised is not None:
             was = (event.segment, revised.tier, revised.model)
             _tally(tallies, (was, micros(revised.recorded_at) // FINEST_US), -1, revised.quality)
+            _learn(deltas, event.segment, revised, -1.0)
             if was != place:
                 samples.setdefault(was, []).append((RatingSample(at_us, subject, TAKEN_BACK), event.source))
     for (place, number), tally in tallies.items():
@@ -211,6 +249,21 @@ def _fold_feedback(deltas: Deltas, events: Iterable[Feedback]) -> None:
     for key, entries in _spread(samples, feedback_keys).items():
         if key != OVERALL:
             deltas.ratings[key] = RecentRatings.of(entries)
+
+
+def _learn(deltas: Deltas, segment: Segment, rating: Feedback | Rating, sign: float) -> None:
+    label = rating.label
+    if rating.model and label.weight:
+        key = moments_key(segment, rating.model, label.basis, label.era)
+        moments = _moments_at(deltas, key, max(0, len(label.vector) - 1))
+        moments.add_label(label.shape, label.vector[1:], rating.quality, sign * label.weight, label.tick)
+
+
+def _moments_at(deltas: Deltas, key: Key, size: int) -> Moments:
+    moments = deltas.moments.get(key)
+    if moments is None:
+        moments = deltas.moments[key] = Moments(size)
+    return moments
 
 
 def _spread(groups: dict[_Place, list[_S]], keys: Callable[[Segment, str, str], list[Key]]) -> dict[Key, list[_S]]:

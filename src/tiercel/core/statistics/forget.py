@@ -21,6 +21,8 @@ def forget_ratings(state: Deltas, workflow: str, stage: str | None) -> None:
             parent.add_ratings(-sums.ratings, -sums.quality_nano, -sums.quality_sq_nano)
             sums.drop_ratings()
     state.sums = {place: sums for place, sums in state.sums.items() if sums}
+    state.moments = {key: moments for key, moments in state.moments.items() if not _within(key, prefix)}
+    state.clocks = {segment: clock for segment, clock in state.clocks.items() if not _within(segment, prefix)}
     forgotten = {key for key in state.ratings if _within(key, prefix)}
     parents = {_parent(key) for key in forgotten} - {OVERALL}
     kept = {key: ratings for key, ratings in state.ratings.items() if key not in forgotten | parents}

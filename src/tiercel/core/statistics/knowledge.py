@@ -9,14 +9,18 @@ from itertools import chain
 
 from tiercel.core.statistics.buckets import CLOCKS_APART_US, FOREVER_S, Bucket, climb
 from tiercel.core.statistics.fold import Deltas, Key, segment_of
+from tiercel.core.statistics.label_clock import LabelClock
+from tiercel.core.statistics.moments import Moments
 from tiercel.core.statistics.recent_outcomes import RecentOutcomes
 from tiercel.core.statistics.recent_ratings import RecentRatings
 from tiercel.core.statistics.sums import Sums, total
+from tiercel.core.statistics.usage import Usage
 from tiercel.domain.events import StandingChange
 from tiercel.domain.request import Segment
 
 _NO_OUTCOMES = RecentOutcomes()
 _NO_RATINGS = RecentRatings()
+_UNREAD = LabelClock()
 
 MAX_SEGMENTS = 10_000
 
@@ -56,7 +60,9 @@ class Knowledge:
             self.version += 1
 
     def _merge(self, deltas: Deltas, until_us: int | None) -> None:
-        for key in chain((key for key, _ in deltas.sums), deltas.outcomes, deltas.ratings):
+        for key in chain(
+            (key for key, _ in deltas.sums), deltas.outcomes, deltas.ratings, deltas.moments, deltas.usage
+        ):
             self._learned_of(key)
         for (key, bucket), sums in deltas.sums.items():
             buckets = self._sums.setdefault(key, {})
@@ -75,10 +81,14 @@ class Knowledge:
 
     def _bound(self) -> None:
         while len(self._segments) > self._max_segments:
-            for key in self._segments.pop(next(iter(self._segments))):
+            segment = next(iter(self._segments))
+            self._newest.clocks.pop(segment, None)
+            for key in self._segments.pop(segment):
                 self._sums.pop(key, None)
                 self._newest.outcomes.pop(key, None)
                 self._newest.ratings.pop(key, None)
+                self._newest.moments.pop(key, None)
+                self._newest.usage.pop(key, None)
 
     def replace(self, deltas: Deltas) -> None:
         """Forget everything and hold `deltas` instead (after a restart, a rebuild or a clearing)."""
@@ -111,6 +121,28 @@ class Knowledge:
     def standing(self, policy: str, segment: Segment) -> StandingChange | None:
         """The last change of what serves `segment` under `policy`, or None if it never changed."""
         return self._newest.standings.get((policy, segment))
+
+    def moments(self, key: Key) -> Moments | None:
+        """The moments at `key` (fold.moments_key), or None. Read only."""
+        return self._newest.moments.get(key)
+
+    def all_moments(self) -> list[tuple[Key, Moments]]:
+        """Every moments there are, with their keys. Read only; cost linear in them."""
+        with self._lock:
+            return list(self._newest.moments.items())
+
+    def usage(self, key: Key) -> Usage | None:
+        """The usage at `key` (fold.usage_key), or None. Read only."""
+        return self._newest.usage.get(key)
+
+    def all_usage(self) -> list[tuple[Key, Usage]]:
+        """All usage there is, with its keys. Read only; cost linear in it."""
+        with self._lock:
+            return list(self._newest.usage.items())
+
+    def clock(self, segment: Segment) -> LabelClock:
+        """The label clock of `segment`."""
+        return self._newest.clocks.get(segment, _UNREAD)
 
     def sums(self, key: Key, *, since_s: float | None = None) -> Sums:
         """The total of `key`, over all time or since `since_s` (epoch seconds).

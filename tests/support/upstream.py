@@ -7,6 +7,8 @@
     no-usage         streams properly but never reports usage
     hang             sends a head and one token, then nothing
     not-json         answers 200 with something that is not JSON
+    judge-8          answers with the grade 8
+    judge-hang       never answers
 
 GET /seen gives the request bodies received, and GET /left how many streams ended because the client left.
 """
@@ -38,7 +40,9 @@ def chunk(content: str | None, finish: str | None = None, usage: dict[str, int] 
 
 def whole(model: str) -> bytes:
     """A whole answer."""
-    message = {"role": "assistant", "content": f"I am {model}."}
+    grades = model.startswith("judge-")
+    text = json.dumps({"grade": int(model.removeprefix("judge-"))}) if grades else f"I am {model}."
+    message = {"role": "assistant", "content": text}
     return json.dumps(
         {
             "id": f"chatcmpl-{len(seen)}",
@@ -110,6 +114,8 @@ async def answer(path: str, body: bytes, reader: asyncio.StreamReader, writer: a
             else:
                 await streaming
             return
+        if model == "judge-hang":
+            await asyncio.sleep(3600)
         content = whole(model)
         if model.startswith("error-"):
             status, content = (

@@ -45,13 +45,6 @@ class JudgeCounts:
         with self._lock:
             return self.drawn - self.graded - self.unanswered - self.dropped - self.failed
 
-    @property
-    def unparsable_share(self) -> float | None:
-        """Share of the judges' replies that held no grade, 0..1; None without a reply."""
-        with self._lock:
-            replies = self.graded + self.unparsable
-            return self.unparsable / replies if replies else None
-
 
 @dataclass(frozen=True, slots=True)
 class GradingJob:

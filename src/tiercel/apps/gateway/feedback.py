@@ -150,6 +150,9 @@ def _prepare(bodies: Sequence[object], state: GatewayState, path: str) -> list[F
 def _event(body: FeedbackBody, state: GatewayState) -> Feedback:
     if body.model and state.router.core.catalogue.get(body.model) is None:
         raise UnknownModel(body.model)
+    if body.source in state.judge_sources:
+        told = "is a judge of this gateway, for whom tiercel alone speaks: name another source"
+        raise InvalidInput([Problem("source", told, repr(body.source), "value")])
     return state.router.intake.prepare(body.request())
 
 

@@ -24,6 +24,7 @@ from tiercel.domain.performance import TimeRange
 from tiercel.domain.request import Segment, stage_segment
 from tiercel.services.analytics import worst_stages
 from tiercel.services.assignments import AssignmentStatus
+from tiercel.services.judge_report import judge_report
 from tiercel.services.performance import call_metrics
 
 NOTHING_TO_APPROVE = "nothing waits for approval: in this version no change needs one"
@@ -39,6 +40,10 @@ def _kinds(value: str) -> str:
     return value
 
 
+def _yes_or_no(value: str) -> str:
+    return check_one_of(value, ("true", "false"), "answer")
+
+
 TimeRangeName = Annotated[str, AfterValidator(_time_range)]
 
 
@@ -52,8 +57,9 @@ class RecommendationQuery(Query):
 
 
 class StatsQuery(Query):
-    """Over which time, and of which stage."""
+    """Over which time, and of which stage; `judge` asks for the judges' figures too."""
 
+    judge: Annotated[str, AfterValidator(_yes_or_no)] = "false"
     time_range: TimeRangeName | None = None
     workflow: Name | None = None
     stage: Name | None = None
@@ -129,7 +135,16 @@ async def get_stats(request: Request, state: GatewayState) -> Response:
         missing = "workflow" if query.workflow is None else "stage"
         raise invalid([Problem(missing, "is required: workflow and stage go together", "", "missing")])
     segment = stage_segment(query.workflow, query.stage) if query.workflow and query.stage else None
-    return json_answer(await asyncio.to_thread(_stats, state, segment, query.time_range))
+    stats = await asyncio.to_thread(_stats, state, segment, query.time_range)
+    if query.judge == "true":
+        stats["judge"] = await asyncio.to_thread(_judge, state, segment)
+    return json_answer(stats)
+
+
+def _judge(state: GatewayState, segment: Segment | None) -> dict[str, Any]:
+    stages = _rated_stages(state) if segment is None else [(segment[1], segment[2])]
+    router = state.router
+    return judge_report(router.learner, router.core.catalogue, router.judge_counts, stages)
 
 
 def _stats(state: GatewayState, segment: Segment | None, time_range: str | None) -> dict[str, Any]:

@@ -91,6 +91,47 @@ MODEL_METRICS: Sequence[ModelMetric] = (
         lambda m: m.lately.mean_quality,
     ),
 )
+JUDGE_METRICS: Sequence[ProcessMetric] = (
+    ProcessMetric(
+        "tiercel_judge_drawn_total",
+        "counter",
+        "Decisions whose answers a judge was to grade.",
+        lambda s: s.router.judge_counts.drawn,
+    ),
+    ProcessMetric(
+        "tiercel_judge_grades_total", "counter", "Answers a judge has graded.", lambda s: s.router.judge_counts.graded
+    ),
+    ProcessMetric(
+        "tiercel_judge_unanswered_total",
+        "counter",
+        "Of those drawn, the ones without a whole answer to grade.",
+        lambda s: s.router.judge_counts.unanswered,
+    ),
+    ProcessMetric(
+        "tiercel_judge_dropped_total",
+        "counter",
+        "Of those drawn, the ones no judge was asked about: too many, too long, or the store away.",
+        lambda s: s.router.judge_counts.dropped,
+    ),
+    ProcessMetric(
+        "tiercel_judge_failures_total",
+        "counter",
+        "Of those drawn, the ones whose judge gave no grade.",
+        lambda s: s.router.judge_counts.failed,
+    ),
+    ProcessMetric(
+        "tiercel_judge_unparsable_total",
+        "counter",
+        "Judges' replies without a grade.",
+        lambda s: s.router.judge_counts.unparsable,
+    ),
+    ProcessMetric(
+        "tiercel_judge_under_way",
+        "gauge",
+        "Answers drawn that are being sent, wait for a judge, or are being graded.",
+        lambda s: s.router.judge_counts.under_way,
+    ),
+)
 PROCESS_METRICS: Sequence[ProcessMetric] = (
     ProcessMetric(
         "tiercel_store_up", "gauge", "1 while the store answers.", lambda s: float(not s.router.learner.degraded)
@@ -113,6 +154,7 @@ PROCESS_METRICS: Sequence[ProcessMetric] = (
         "Events this process has lost: the buffer was full or the store refused them.",
         lambda s: s.router.learner.status().dropped,
     ),
+    *JUDGE_METRICS,
     ProcessMetric("tiercel_alerts_active", "gauge", "Alerts that are active.", lambda s: len(s.alerting.active)),
     ProcessMetric("tiercel_event_streams", "gauge", "Clients that follow /v1/events.", lambda s: len(s.streams)),
     ProcessMetric(

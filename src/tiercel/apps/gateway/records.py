@@ -54,6 +54,8 @@ def decision(made: Decision) -> dict[str, Any]:
         "greedy": made.greedy,
         "explored": made.explored,
         "degraded": made.degraded,
+        "will_judge": made.will_judge,
+        "judge_rate": made.judge_rate,
         "reason": proposal.reason,
         "details": dict(proposal.details),
         "candidates": [

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from tiercel.core.chat_protocol import DONE
 from tiercel.core.chat_text import conversation_text, streamed_answer_text, whole_answer_text
 from tiercel.core.grading import MAX_MATERIAL_BYTES, JudgeSettings, shortened
 from tiercel.domain.events import Outcome
@@ -77,7 +76,6 @@ class FollowedAnswer:
         "_kept",
         "_messages",
         "_offer",
-        "_read_to_end",
         "_size",
         "_streaming",
     )
@@ -102,7 +100,6 @@ class FollowedAnswer:
         self._streaming = streaming
         self._kept: list[bytes] = []
         self._size = 0
-        self._read_to_end = False
         self._ended = False
 
     def __aiter__(self) -> FollowedAnswer:
@@ -112,9 +109,6 @@ class FollowedAnswer:
         chunk = b""
         try:
             chunk = await anext(self._body)
-        except StopAsyncIteration:
-            self._read_to_end = True
-            raise
         finally:
             if not chunk:
                 self._end()
@@ -124,12 +118,6 @@ class FollowedAnswer:
         else:
             self._kept.clear()
         return chunk
-
-    def _passed_on(self) -> bool:
-        """Whether all of an answer that came whole went to the caller, who may leave on seeing the end mark."""
-        if self._read_to_end or not self._streaming:
-            return True
-        return bool(self._kept) and self._kept[-1].rstrip().endswith(DONE)
 
     async def aclose(self) -> None:
         """End the call behind it, if it has not ended."""
@@ -143,7 +131,7 @@ class FollowedAnswer:
             return
         self._ended = True
         outcome = self._call.outcome
-        if outcome is None or not outcome.success or outcome.error or not self._passed_on():
+        if outcome is None or not outcome.success or outcome.error:
             self._counts.add("unanswered")
         elif self._size > MAX_KEPT_BYTES:
             self._counts.add("dropped")

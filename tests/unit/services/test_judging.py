@@ -14,7 +14,7 @@ from tiercel.config.settings import ServerSettings
 from tiercel.core.grading import JudgeSettings, rubric_hash
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import ProviderUnreachable
-from tiercel.domain.events import Outcome
+from tiercel.domain.events import CLIENT_LEFT, Outcome
 from tiercel.domain.request import RequestContext
 from tiercel.library.router import Router
 from tiercel.services import judged_answers
@@ -105,13 +105,13 @@ async def test_what_no_judge_can_see_or_nobody_appointed_one_for_is_not_drawn(be
     assert (b.fates(), b.judging.calls) == ({}, [])
 
 
-@pytest.mark.parametrize("done", [True, False])
-async def test_a_stream_is_graded_by_what_was_sent(bench: Make, done: bool) -> None:  # noqa: FBT001 - a parameter
+@pytest.mark.parametrize("left_on", [b'"finish_reason": "stop"', b"[DONE]", b"never"])
+async def test_a_stream_is_graded_by_what_was_sent(bench: Make, left_on: bytes) -> None:
     b = bench(answers=[stream("Good ", "day ", "to you")])
     answer = await b.router.completions.open(STREAMED, JUDGED)
-    # clients close on the end mark, or read on
+    # clients close when they have seen the end, by whichever sign, or read on
     async for chunk in answer.body:
-        if done and b"[DONE]" in chunk:
+        if left_on in chunk:
             break
     await answer.body.aclose()
     await settle()
@@ -125,8 +125,10 @@ async def test_whoever_leaves_early_leaves_nothing_to_grade(bench: Make) -> None
     await anext(answer.body)
     await answer.body.aclose()
     await answer.body.aclose()
+    at_once = await b.router.completions.open(STREAMED, JUDGED)
+    await at_once.body.aclose()
     await settle()
-    assert (b.fates(), b.judging.calls, answer.decision.will_judge) == ({"drawn": 1, "unanswered": 1}, [], True)
+    assert (b.fates(), b.judging.calls, answer.decision.will_judge) == ({"drawn": 2, "unanswered": 2}, [], True)
 
 
 async def test_a_broken_stream_is_not_graded(bench: Make) -> None:
@@ -195,6 +197,8 @@ async def test_a_judge_that_never_answers_delays_neither_answers_nor_the_end(ben
         await b.router.close()
     assert (b.fates(), b.counts.under_way) == ({"drawn": 10, "dropped": 10}, 0)
     assert (b.judging.closed, b.answering.closed) == (True, True)
+    ended = [e for e in b.store.events_after(0, 1000)[0] if isinstance(e, Outcome) and e.model == "judge"]
+    assert [(outcome.success, outcome.error) for outcome in ended] == [(True, CLIENT_LEFT)] * 2
 
 
 async def test_waiting_answers_are_bounded_in_bytes_too(bench: Make) -> None:

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tiercel.apps.cli.evaluation_tables import print_evaluation
 from tiercel.apps.cli.output import console, note, print_json
 from tiercel.apps.cli.program import new_program
-from tiercel.apps.evaluation.plot import svg_of
+from tiercel.apps.evaluation.plot import check_plot, svg_of
 from tiercel.apps.evaluation.pool import run_jobs, usable_cores
 from tiercel.apps.evaluation.result import Evaluation, evaluation_of
 from tiercel.apps.evaluation.study import ALL, EvaluationSettings, Mode, Study, study_of
@@ -111,6 +111,8 @@ def evaluate(
     _writable("json", json_file)
     _writable("plot", plot)
     study = study_of(settings)
+    if plot is not None:
+        check_plot(study)
     evaluation = _evaluated(study, jobs or usable_cores())
     if json_file == Path("-"):
         print_json(evaluation.json())

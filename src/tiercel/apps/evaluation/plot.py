@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from tiercel.apps.evaluation.result import Evaluation
+from tiercel.apps.evaluation.study import Study
 from tiercel.core.replay.figures import Result
 from tiercel.core.replay.hull import Hull, Point
 from tiercel.domain.errors import InvalidInput, MissingDependency
@@ -18,16 +20,20 @@ _INCHES = (9.0, 6.0)
 _STEPS = 60
 
 
-def svg_of(evaluation: Evaluation) -> str:
-    """The picture as SVG, the same for the same result. Raises `MissingDependency`, `InvalidInput` without costs."""
-    if not evaluation.hull:
+def check_plot(study: Study) -> None:
+    """Raise before the work what `svg_of` would after it: `InvalidInput` without costs, `MissingDependency`."""
+    if not study.table.has_costs:
         raise InvalidInput("a plot of quality against cost needs costs, which this table does not have")
-    try:
-        # an extra, and a second to import
-        from matplotlib import rc_context  # noqa: PLC0415
-        from matplotlib.figure import Figure  # noqa: PLC0415
-    except ImportError as error:
-        raise MissingDependency("matplotlib", "evaluate", "drawing a plot") from error
+    if find_spec("matplotlib") is None:
+        raise MissingDependency("matplotlib", "evaluate", "drawing a plot")
+
+
+def svg_of(evaluation: Evaluation) -> str:
+    """The picture as SVG, the same for the same result. See `check_plot`."""
+    # an extra, and a second to import
+    from matplotlib import rc_context  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
     # text stays text, and the names inside the file are the same in every run
     with rc_context({"svg.hashsalt": "tiercel", "svg.fonttype": "none", "font.size": 9}):
         figure = Figure(figsize=_INCHES, layout="constrained")

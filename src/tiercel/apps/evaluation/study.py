@@ -144,7 +144,7 @@ def study_of(settings: EvaluationSettings) -> Study:
     if settings.mode.budget_usd is not None and not table.has_costs:
         raise InvalidInput("a budget needs costs, which this table does not have")
     if settings.incumbent:
-        settings = replace(settings, incumbent=model_named(settings.incumbent, table.models))
+        settings = replace(settings, incumbent=model_named(settings.incumbent, table.models, path="incumbent"))
     warm = table_of(rows, split=settings.warm_start, models=table.models) if settings.warm_start else None
     terms = Terms(
         feedback_rate=settings.feedback_rate,

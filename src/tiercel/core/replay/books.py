@@ -183,5 +183,5 @@ class Books:
         )
 
     def _label(self, decision: Decision) -> Label:
-        """What learning needs of a rating besides its value; its tick is how many were given before it."""
-        return Label(decision.vector, decision.basis, decision.expected_quality, tick=float(self._ratings - 1))
+        """What learning needs of a rating besides its value."""
+        return Label(decision.vector, decision.basis, decision.expected_quality)

@@ -136,14 +136,14 @@ def _figures(model_id: str, queries: Sequence[Query], index: int) -> ModelFigure
     )
 
 
-def model_named(name: str, known: Sequence[str]) -> str:
-    """The model of that id, or the one whose id ends in "/" and `name`. Raises `InvalidInput`."""
+def model_named(name: str, known: Sequence[str], *, path: str = "models") -> str:
+    """The model of that id, or the one whose id ends in "/" and `name`. Raises `InvalidInput`, about `path`."""
     if name in known:
         return name
     ending = [model for model in known if model.rpartition("/")[2] == name]
     if len(ending) == 1:
         return ending[0]
-    raise InvalidInput([Problem("models", f"must be among {', '.join(known)}", repr(name), "unknown")])
+    raise InvalidInput([Problem(path, f"must be among {', '.join(known)}", repr(name), "unknown")])
 
 
 def _by_query(rows: Iterable[OutcomeRow]) -> dict[tuple[str, str], dict[str, OutcomeRow]]:
@@ -152,10 +152,11 @@ def _by_query(rows: Iterable[OutcomeRow]) -> dict[tuple[str, str], dict[str, Out
     problems: list[Problem] = []
     for row in rows:
         group = by_query.setdefault((row.split, row.query_id), {})
-        first = group.setdefault(row.model, row)
-        if first is not row:
+        first = group.get(row.model)
+        if first is not None:
             said = f"{row.model} has a row for query {row.query_id!r} already: {first.where}"
             problems.append(Problem(row.where, said))
+        group[row.model] = row
     if problems:
         raise InvalidInput(shortened(problems))
     return by_query

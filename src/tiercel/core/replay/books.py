@@ -25,8 +25,9 @@ SOURCE = "evaluator"
 """Who rates."""
 WARM_POLICY = "warm-start"
 """The policy name of the decisions made by chance before the replay."""
-STEP_S = 90.0
-"""Between two requests. So 1,000 requests take a day, and no limit in days comes before one in labels."""
+STEP_S = 150.0
+"""Between two requests. As many ratings as make a half-life (core/statistics/label_clock.py) take more than the day
+that it lasts at least, so that what fades does so by ratings and not by days."""
 COMPACT_EVERY = 500
 """Requests between two times that statistics move into coarser buckets."""
 _BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -109,6 +110,7 @@ class Books:
             prompt_tokens=recorded.prompt_tokens,
             completion_tokens=recorded.completion_tokens,
             cost_usd=recorded.cost_usd,
+            label=self._label(decision, 0),
         )
 
     def rating(self, decision: Decision, quality: float) -> Feedback:
@@ -123,7 +125,7 @@ class Books:
             model=decision.model,
             decision_id=decision.id,
             source=SOURCE,
-            label=self._label(decision),
+            label=self._label(decision, 1),
         )
 
     def learn(self, events: Sequence[Event], models: Sequence[ModelProfile]) -> None:
@@ -182,6 +184,7 @@ class Books:
             judge_rate=situation.judge_rate,
         )
 
-    def _label(self, decision: Decision) -> Label:
-        """What learning needs of a rating besides its value."""
-        return Label(decision.vector, decision.basis, decision.expected_quality)
+    def _label(self, decision: Decision, ratings: int) -> Label:
+        """What learning needs of a decision whose outcome is logged now, or with 1 whose rating is."""
+        clock = self.knowledge.clock(decision.segment).after(ratings, micros(self._now))
+        return Label(decision.vector, decision.basis, decision.expected_quality, clock.tick)

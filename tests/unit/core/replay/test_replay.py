@@ -16,6 +16,7 @@ from tiercel.core.replay.driver import Trace, offered, replay
 from tiercel.core.replay.figures import run_figures
 from tiercel.core.replay.table import OutcomeTable
 from tiercel.core.statistics.fold import model_key, segment_model_key
+from tiercel.core.statistics.label_clock import HALF_LIFE_LABELS
 from tiercel.domain.decision import Decision
 from tiercel.domain.events import Outcome, StandingChange
 from tiercel.domain.request import stage_segment
@@ -130,9 +131,11 @@ def test_who_reads_the_prompt_is_given_figures_which_its_ratings_carry() -> None
     policy = always("m0")
     features = Features(basis="b1", read=lambda request: (1.0, float(len(request.prompt))))
     trace = replay(TABLE, policy, features=features)
+    told = [event for batch in policy.batches for event in batch if isinstance(event, Outcome)]
     vectors = [(1.0, float(len(step.query.prompt))) for step in trace.steps]
     assert [(s.vector, s.basis) for s in policy.situations] == [(vector, "b1") for vector in vectors]
     assert [rating.label.vector for rating in policy.ratings] == vectors
+    assert [outcome.label.vector for outcome in told] == vectors
 
 
 def test_a_policy_may_know_beforehand_what_will_be_rated() -> None:
@@ -189,6 +192,14 @@ def test_what_the_table_does_not_have_is_not_made_up() -> None:
 def test_a_model_that_is_not_there_does_nothing() -> None:
     with pytest.raises(ValueError, match="model 1 is not there"):
         offered((TABLE.queries[0].recorded[0], None), 1)
+
+
+def test_ratings_fade_by_how_many_came_after_them() -> None:
+    policy = always("m0")
+    replay(noisy(HALF_LIFE_LABELS + 1, [0.5], [0.1]), policy)
+    ticks = [rating.label.tick for rating in policy.ratings]
+    assert ticks[0] == 0.0
+    assert ticks[-1] == pytest.approx(1.0)
 
 
 def test_learning_is_by_segment() -> None:

@@ -1,0 +1,1 @@
+"""What routing achieves, measured on tables of real outcomes."""

@@ -106,6 +106,6 @@ def _share_figures(table: OutcomeTable, points: Sequence[Point], shares: Sequenc
 def _reaches(line: Sequence[tuple[float, float]], recovered: float) -> float:
     """The least share at which the line reaches so much; its end reaches all."""
     for (x0, y0), (x1, y1) in pairwise(line):
-        if y0 < recovered <= y1:
+        if recovered <= y1:
             return x0 + (x1 - x0) * (recovered - y0) / (y1 - y0)
     return line[-1][0]

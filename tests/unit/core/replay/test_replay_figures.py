@@ -110,6 +110,12 @@ def test_the_baselines_by_hand() -> None:
     assert held["oracle"].quality_ci == (1.0, 1.0)
 
 
+def test_the_oracle_takes_what_is_cheapest_for_the_query_and_not_in_the_mean() -> None:
+    table = outcomes([("a", [(1.0, 3.0), (1.0, 2.0)]), ("a", [(0.0, 1.0), (1.0, 9.0)])])
+    assert table.models == ("m0", "m1")
+    assert baselines(table)["oracle"].share == {"m0": 0.0, "m1": 1.0}
+
+
 @pytest.mark.parametrize(
     ("budget_usd", "target_quality", "weights"),
     [

@@ -11,8 +11,8 @@ whole distributions says how often each model would have been drawn with what we
 with s2_a the mean square of a model's residuals over all rows, whatever their weight. From the same expectation come
 the degrees of freedom of Student's t (Satterthwaite, "An approximate distribution of estimates of variance components",
 1946) and the skewness, by which the interval is stretched on the side to which the terms lean (Johnson, "Modified t
-tests and confidence intervals for asymmetrical populations", 1978). Rewards known to lie between two bounds count one
-observation more, half at each: a model that never failed in 50 calls may still fail.
+tests and confidence intervals for asymmetrical populations", 1978). Every model counts one
+observation more than it has, as far off as one may be: a model that never failed in 50 calls may still fail.
 """
 
 from __future__ import annotations
@@ -61,23 +61,24 @@ class Moments(NamedTuple):
 def residual_moments(
     rows: Sequence[LoggedRow], residuals: Sequence[float], *, mean: float, bounds: Bounds | None
 ) -> dict[str, Moments]:
-    """Each model's residual moments; with `bounds` for rewards of that `mean` there is one observation more."""
-    powers: dict[str, list[float]] = {}
+    """Each model's residual moments, with one observation more: half at each of the `bounds` of rewards of that `mean`.
+
+    Where rewards have no bounds (costs), the residual farthest from 0 counts once more.
+    """
+    seen: dict[str, list[float]] = {}
     for row, residual in zip(rows, residuals, strict=True):
-        sums = powers.setdefault(row.models[row.chosen], [0.0, 0.0, 0.0])
-        sums[0] += 1
-        sums[1] += residual**2
-        sums[2] += residual**3
-    # a model nobody chose has the moments of all of them
-    everything = [fsum(sums[k] for sums in powers.values()) for k in range(3)]
-    prior = [0.0, 0.0, 0.0]
-    if bounds is not None:
-        prior = [1.0, *(fsum(0.5 * (bound - mean) ** k for bound in bounds) for k in (2, 3))]
+        seen.setdefault(row.models[row.chosen], []).append(residual)
     moments = {}
     for model in {model for row in rows for model in row.models}:
-        count, second, third = map(fsum, zip(powers.get(model, everything), prior, strict=True))
-        moments[model] = Moments(second / count, third / count)
+        some = seen.get(model) or residuals  # of a model nobody chose those of all of them
+        further = [max(some, key=abs)] if bounds is None else [bound - mean for bound in bounds]
+        moments[model] = Moments(*(_mean_power(some, further, power) for power in (2, 3)))
     return moments
+
+
+def _mean_power(residuals: Sequence[float], further: Sequence[float], power: int) -> float:
+    more = fsum(residual**power for residual in further) / len(further)
+    return (fsum(residual**power for residual in residuals) + more) / (len(residuals) + 1)
 
 
 def estimate(value: float, rows: Sequence[LoggedRow], terms: Terms, moments: Mapping[str, Moments]) -> Estimate:

@@ -8,15 +8,17 @@ above `LARGEST_SHARE` of their sum, and no model that the target may choose and 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, fsum, sqrt
+from math import ceil, floor, fsum, sqrt
 
 from tiercel.core.estimators.rows import Weighted
 
 FEWEST_EFFECTIVE = 100.0
 MOST_ERRORS = 2.5
 LARGEST_SHARE = 0.05
-FLOORS = (0.05, 0.1, 0.2, 0.5, 1.0)
+FLOORS = (0.05, 0.1, 0.2, 0.5)
 USUAL_FLOOR = 0.2
+_MARGIN = 1.2
+"""What is advised aims a fifth higher than the gate: what will be drawn is a matter of chance."""
 _ROUNDING = 1e-9
 
 
@@ -66,8 +68,8 @@ def overlap(sample: Weighted) -> Overlap:
     largest = max(sample.weights, default=0.0)
     unsupported, models = _unsupported(sample)
     effective = total * total / squares if squares > 0.0 else 0.0
-    share = largest / total if total > 0.0 else 1.0
-    reasons = []
+    share = largest / total if total > 0.0 else 0.0
+    reasons = [] if count else ["no decision of the log that could be valued was rated"]
     if models:
         named = ", ".join(models)
         reasons.append(f"the log never chooses {named} where the target would, in {unsupported:.2%} of requests")
@@ -76,7 +78,7 @@ def overlap(sample: Weighted) -> Overlap:
     if share > LARGEST_SHARE:
         reasons.append(f"one row carries {share:.0%} of the weight, and at most {LARGEST_SHARE:.0%} may be")
     lacking = bool(reasons)
-    if abs(mean - 1.0) > MOST_ERRORS * error + _ROUNDING:
+    if not models and abs(mean - 1.0) > MOST_ERRORS * error + _ROUNDING:
         reasons.append(
             f"the mean weight is {mean:.3f} and should be 1 within {MOST_ERRORS:g} x {error:.3f}: too few rows of what "
             "the target does, or probabilities that are not those the models were drawn with"
@@ -100,13 +102,21 @@ def advice(sample: Weighted, *, usable: bool) -> Advice:
     With a floor e every request is decided with p' = (1 - e) p + e / K over its K models. On the contexts of the log a
     new row's weight then has the mean 1, the mean square M = mean(sum_a pi_a^2 / p'_a) and at most the largest pi / p':
     known from the distributions alone, whatever was drawn. N is the least number of new rows with which, beside those
-    there are (`usable`: the log has support), effective size and largest share come right. Of `FLOORS` the lowest is
-    advised whose N is at most the rows there are, which is no longer a wait than so far; else `USUAL_FLOOR`. N is
-    rounded up to two digits.
+    there are (`usable`: the log has support), effective size, largest share and mean weight come right. Of `FLOORS` (or
+    the floor that the log has, where it is higher) the lowest is advised whose N is at most the rows there are, which
+    is no longer a wait than so far; else `USUAL_FLOOR`. N is rounded up to two digits.
     """
-    needed = {e: _needed(sample, e, usable=usable) for e in FLOORS}
-    chosen = next((e for e in FLOORS if needed[e] <= len(sample.rows)), USUAL_FLOOR)
+    own = _own_floor(sample)
+    floors = [max(e, own) for e in FLOORS]
+    needed = {e: _needed(sample, e, usable=usable) for e in floors}
+    chosen = next((e for e in floors if needed[e] <= len(sample.rows)), max(USUAL_FLOOR, own))
     return Advice(_rounded_up(needed[chosen]), chosen)
+
+
+def _own_floor(sample: Weighted) -> float:
+    """The floor that every decision of the log had, rounded down to a hundredth."""
+    least = min(len(row.models) * min(row.logged) for row in sample.rows)
+    return floor(100 * (least + _ROUNDING)) / 100
 
 
 def _needed(sample: Weighted, floor_share: float, *, usable: bool) -> int:
@@ -115,13 +125,24 @@ def _needed(sample: Weighted, floor_share: float, *, usable: bool) -> int:
     if usable:
         total, squares = fsum(sample.weights), fsum(weight * weight for weight in sample.weights)
         largest = max(largest, *sample.weights)
-    # (total + N)^2 >= FEWEST_EFFECTIVE (squares + N square), solved for N
-    half = total - FEWEST_EFFECTIVE * square / 2
-    rest = total * total - FEWEST_EFFECTIVE * squares
+    # (total + N)^2 >= _MARGIN FEWEST_EFFECTIVE (squares + N square), solved for N
+    half = total - _MARGIN * FEWEST_EFFECTIVE * square / 2
+    rest = total * total - _MARGIN * FEWEST_EFFECTIVE * squares
     root = half * half - rest
     by_size = sqrt(root) - half if root > 0.0 else 0.0
-    by_share = largest / LARGEST_SHARE - total
-    return max(1, ceil(max(by_size, by_share)))
+    by_share = _MARGIN * largest / LARGEST_SHARE - total
+    return max(1, ceil(max(by_size, by_share, _to_mean(sample, square) if usable else 0.0)))
+
+
+def _to_mean(sample: Weighted, square: float) -> float:
+    """With how many new rows of that mean square the mean weight is likely within its bounds.
+
+    The weights there are may lack much by bad luck: n (1 - mean) must be within 2 of sqrt(n var + N (square - 1)).
+    """
+    count = len(sample.rows)
+    mean, error = _mean_weight(sample, fsum(sample.weights))
+    lacking = (count * (1.0 - mean) / 2.0) ** 2 - (count * error) ** 2
+    return lacking / (square - 1.0) if lacking > 0.0 and square > 1.0 else 0.0
 
 
 def _weights_at(sample: Weighted, floor_share: float) -> tuple[float, float]:

@@ -1,0 +1,140 @@
+"""`tiercel ope`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from tiercel import bootstrap
+from tiercel.apps.cli.choice import FORGETFUL, ConfigOption, found_config
+from tiercel.apps.cli.goal import BudgetOption, TargetOption, WeightsOption, with_goal
+from tiercel.apps.cli.ope_tables import print_report, report_json
+from tiercel.apps.cli.output import JsonOption, note, print_json, working
+from tiercel.apps.cli.program import new_program
+from tiercel.config.settings import RouteSettings, Settings
+from tiercel.config.urls import store_file, store_url_problem, without_password
+from tiercel.core.policies.base import Policy
+from tiercel.core.policies.fixed import FixedPolicy
+from tiercel.core.policies.random import RandomPolicy
+from tiercel.domain.catalogue import Catalogue, ModelProfile
+from tiercel.domain.errors import InvalidInput, Problem
+from tiercel.domain.request import Segment
+from tiercel.services.logged_history import models_of, read_history
+from tiercel.services.off_policy import DEFAULT_TRAIN_SHARE, off_policy_report
+from tiercel.services.routes import Route, RoutingTable
+
+program = new_program()
+
+_LEARN_NOTHING = frozenset({FixedPolicy.name, RandomPolicy.name})
+
+
+@program.command()
+def ope(
+    log: Annotated[str, typer.Argument(metavar="LOG", help="A store's address, or the file of a SQLite store.")],
+    *,
+    policy: Annotated[
+        list[str],
+        typer.Option("--policy", metavar="NAME", help="What to value; repeatable. fixed:MODEL names a model."),
+    ],
+    config: ConfigOption = None,
+    route: Annotated[str, typer.Option(metavar="NAME", help="Only this route's requests, and its settings.")] = "",
+    target_quality: TargetOption = None,
+    budget: BudgetOption = None,
+    weights: WeightsOption = None,
+    train_share: Annotated[
+        float | None,
+        typer.Option(
+            help="The first part of the log, from which the policies learn before they are frozen. "
+            f"Default: {DEFAULT_TRAIN_SHARE:g}; 0 where none of them learns.",
+            min=0,
+            max=0.99,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What another policy would have achieved, estimated from logged and rated decisions.
+
+    A policy that learns is frozen before it is valued. Exit code 1 where the log does not support an answer for every
+    policy; the reasons say why, and about how many more judged requests would do.
+    """
+    url = _log_url(log)
+    found = found_config(config)
+    settings = bootstrap.load_settings(found) if found else Settings()
+    wanted, concerns = _route(route, settings)
+    wanted = with_goal(wanted, target_quality=target_quality, budget=budget, weights=weights)
+    with working(f"reading {without_password(url)}"), closing(bootstrap.open_store(url)) as store:
+        history = read_history(store)
+    models = models_of(history, settings.models)
+    policies = _policies(policy, wanted, replace(settings, models=models), models)
+    if train_share is None:
+        learning = any(built.name not in _LEARN_NOTHING for built in policies.values())
+        train_share = DEFAULT_TRAIN_SHARE if learning else 0.0
+    with working("valuing"):
+        report = off_policy_report(
+            history,
+            policies,
+            models,
+            train_share=train_share,
+            allowed=wanted.models,
+            agents={agent.agent_id: agent for agent in settings.agents},
+            concerns=concerns,
+        )
+    if as_json:
+        print_json({"log": without_password(url), "route": route or None, **report_json(report)})
+    else:
+        print_report(report)
+    refused = [name for name, valuation in report.valuations.items() if not valuation.overlap.enough]
+    if refused:
+        note(f"the log does not support an estimate for {', '.join(refused)}")
+        raise typer.Exit(1)
+
+
+def _log_url(log: str) -> str:
+    """The address of a store that is there: reading must not make one."""
+    url = log if "://" in log else f"sqlite:///{log}"
+    problem = store_url_problem("LOG", url)
+    if problem is not None:
+        raise InvalidInput([problem])
+    if url == FORGETFUL:
+        raise InvalidInput([Problem("LOG", f"must outlive a process; {FORGETFUL} has nothing to read", repr(log))])
+    file = store_file(url)
+    if file is not None and not file.is_file():
+        raise InvalidInput([Problem("LOG", "there is no store", without_password(log))])
+    return url
+
+
+def _route(name: str, settings: Settings) -> tuple[RouteSettings, Callable[[Segment], bool]]:
+    """The settings of the route of that name, and which segments it decides for; without a name, all of them."""
+    if not name:
+        return RouteSettings(), lambda _: True
+    named = next((route for route in settings.routes if route.name == name), None)
+    if named is None:
+        known = ", ".join(route.name for route in settings.routes if route.name) or "none: name the routes in --config"
+        raise InvalidInput(
+            [Problem("--route", f"must be one of the configured routes ({known})", repr(name), "unknown")]
+        )
+    stand_in = FixedPolicy()
+    routes = [Route(policy=stand_in, match=route.match, models=route.models) for route in settings.routes]
+    table = RoutingTable(Catalogue(settings.models, settings.tiers), routes, Route(policy=stand_in))
+    place = settings.routes.index(named)
+    return named, lambda segment: table.plan_of(segment) is table.plans[place]
+
+
+def _policies(
+    names: Sequence[str], route: RouteSettings, settings: Settings, models: Sequence[ModelProfile]
+) -> Mapping[str, Policy]:
+    """A fresh policy for each name, once each."""
+    built: dict[str, Policy] = {}
+    for given in names:
+        name, _, model = given.partition(":")
+        if model and name != FixedPolicy.name:
+            raise InvalidInput([Problem("--policy", f"only {FixedPolicy.name} names a model", repr(given))])
+        if model and all(model != profile.model_id for profile in models):
+            known = ", ".join(profile.model_id for profile in models)
+            raise InvalidInput([Problem("--policy", f"must name a model of the log ({known})", repr(model), "unknown")])
+        built[given] = bootstrap.build_policy(replace(route, policy=name, model=model or route.model), settings)
+    return built

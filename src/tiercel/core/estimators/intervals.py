@@ -117,11 +117,13 @@ def _expected(rows: Sequence[LoggedRow], terms: Terms, moments: Mapping[str, Mom
     count = len(rows)
     for row, share, coefficients, offsets in zip(rows, terms.shares, terms.coefficients, terms.offsets, strict=True):
         part = share / count
+        part2 = part * part
         for model, p, c, d in zip(row.models, row.logged, coefficients, offsets, strict=True):
             if p > 0.0:
                 second, third = moments[model]
-                square = part * part * (c * c * second + d * d)
+                c2, d2 = c * c, d * d
+                square = part2 * (c2 * second + d2)
                 variance += p * square
                 squares += p * square * square
-                cubes += p * part**3 * (c**3 * third + 3 * c * c * d * second + d**3)
+                cubes += p * part2 * part * (c2 * (c * third + 3 * d * second) + d2 * d)
     return variance, squares, cubes

@@ -24,7 +24,7 @@ EVEN = by_task(0, probes=1.0)
 FLOOR = by_task(1, 1, 0, 1, probes=0.2)
 PROBES = by_task(1, 1, 0, 1, probes=0.03)
 DEAREST = by_task(2, probes=0.1)
-LOGS = 50
+LOGS = 40
 
 
 def unevenly(query: Query) -> float:
@@ -33,8 +33,6 @@ def unevenly(query: Query) -> float:
 
 CASES = {
     "plain, even, dearest": (PLAIN, EVEN, by_task(2), 400),
-    "plain, even, per task": (PLAIN, EVEN, by_task(2, 1, 0, 1), 400),
-    "plain, floor, cheapest": (PLAIN, FLOOR, by_task(0), 1600),
     "plain, floor, per task": (PLAIN, FLOOR, by_task(2, 1, 0, 1), 900),
     "plain, dearest 10 %, one task changed": (PLAIN, DEAREST, by_task(0, 2, 2, 2), 1000),
     "plain, probes, itself without": (PLAIN, PROBES, by_task(1, 1, 0, 1), 400),

@@ -202,12 +202,13 @@ def test_a_policy_learns_from_the_first_part_and_is_frozen() -> None:
     decisions = [decision(i) for i in range(40)]
     # the ratings all arrive at the end, and in no order: nothing of the second part is learned all the same
     ratings = [rating(one, i / 40, after_s=1000.0 - i) for i, one in enumerate(decisions)]
+    ratings.append(rating(decisions[3], 1.0, number=1, after_s=2000.0))
     stray = replace(rating(decisions[0], 0.5), id="stray", decision_id="", recorded_at=at(1.0))
     late = replace(stray, id="late", recorded_at=at(30.0))
     spy = Spy()
     found = off_policy_report(logged(*decisions, *ratings, stray, late), {"spy": spy}, THREE_TIERS, train_share=0.25)
     assert (found.learned, found.rows, found.since) == (10, 30, at(10))
-    assert {event.id for event in spy.events} == {*(f"d{i}/user/0" for i in range(10)), "stray"}
+    assert {event.id for event in spy.events} == {*(f"d{i}/user/{int(i == 3)}" for i in range(10)), "stray"}
     assert [one.id for one in spy.seen] == [f"d{i}/imagined" for i in range(10)]
     valued = spy.situations[10:]
     assert [situation.now_us for situation in valued] == [round(at(i).timestamp() * 1e6) for i in range(10, 40)]

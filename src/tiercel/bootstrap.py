@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,16 +14,27 @@ from tiercel.adapters.memory_store import MemoryStore
 from tiercel.adapters.openai_provider import OpenAIProvider
 from tiercel.adapters.price_list import price_of
 from tiercel.adapters.sqlite_store import SqliteStore
+from tiercel.adapters.static_embedding import StaticEmbedding
 from tiercel.config.environment import provider_keys
 from tiercel.config.file import load
 from tiercel.config.prices import Priced, with_prices
 from tiercel.config.settings import RouteSettings, Settings
 from tiercel.config.urls import store_file, store_url_problem
 from tiercel.core.draws import Uniform, seeded, unseeded
+from tiercel.core.features import Basis
+from tiercel.core.limits import Limits
+from tiercel.core.pacing import Goal
 from tiercel.core.policies.adaptive_score import AdaptiveScorePolicy, AdaptiveScoreSettings
-from tiercel.core.policies.base import DEFAULT_PROBE_SHARE, Policy
+from tiercel.core.policies.base import DEFAULT_PROBE_SHARE, BasePolicy, Policy
+from tiercel.core.policies.contextual import ContextualPolicy, ContextualSettings
 from tiercel.core.policies.fixed import FixedPolicy
+from tiercel.core.policies.judged import JudgedPolicy, JudgedSettings
+from tiercel.core.policies.knn import KnnPolicy
+from tiercel.core.policies.outlook import OutlookSettings
 from tiercel.core.policies.random import RandomPolicy
+from tiercel.core.policies.safe import SafePolicy, SafeSettings
+from tiercel.core.policies.segment import SegmentPolicy
+from tiercel.core.policies.thompson import ThompsonPolicy
 from tiercel.core.policies.tier_rules import TierRulesPolicy, TierRulesSettings
 from tiercel.domain.catalogue import Catalogue
 from tiercel.domain.errors import InvalidInput, Problem
@@ -78,11 +90,34 @@ def _adaptive_score(route: RouteSettings, settings: Settings) -> Policy:
     return AdaptiveScorePolicy(_adaptive_settings(route, settings))
 
 
-POLICIES: Mapping[str, tuple[type[Policy], Callable[[RouteSettings, Settings], Policy]]] = {
-    FixedPolicy.name: (FixedPolicy, _fixed),
-    RandomPolicy.name: (RandomPolicy, _random),
+def _learning(kind: type[ContextualPolicy]) -> Callable[[RouteSettings, Settings], Policy]:
+    def build(route: RouteSettings, settings: Settings) -> Policy:
+        goal = _goal(route)
+        policy: Policy = kind(ContextualSettings(goal=goal, outlook=OutlookSettings(tiers=settings.tiers)))
+        if route.judge is not None:
+            policy = JudgedPolicy(policy, JudgedSettings(budget_usd=goal.budget_usd))
+        return policy
+
+    return build
+
+
+def _goal(route: RouteSettings) -> Goal:
+    weights = (route.quality_weight, route.cost_weight, route.latency_weight)
+    if all(weight is None for weight in weights):
+        return Goal(budget_usd=route.budget_usd_per_request, target_quality=route.target_quality)
+    quality = 1.0 if route.quality_weight is None else max(route.quality_weight, 1e-12)
+    return Goal(price=(route.cost_weight or 0.0) / quality, latency_price=(route.latency_weight or 0.0) / quality)
+
+
+POLICIES: Mapping[str, tuple[type[BasePolicy], Callable[[RouteSettings, Settings], Policy]]] = {
+    ContextualPolicy.name: (ContextualPolicy, _learning(ContextualPolicy)),
+    SegmentPolicy.name: (SegmentPolicy, _learning(SegmentPolicy)),
+    ThompsonPolicy.name: (ThompsonPolicy, _learning(ThompsonPolicy)),
+    KnnPolicy.name: (KnnPolicy, _learning(KnnPolicy)),
     TierRulesPolicy.name: (TierRulesPolicy, _tier_rules),
     AdaptiveScorePolicy.name: (AdaptiveScorePolicy, _adaptive_score),
+    FixedPolicy.name: (FixedPolicy, _fixed),
+    RandomPolicy.name: (RandomPolicy, _random),
 }
 """Every policy by name, with how a route's settings make one."""
 
@@ -91,7 +126,33 @@ def build_policy(route: RouteSettings, settings: Settings) -> Policy:
     """The policy a route names. Raises `InvalidInput` for a name that is not in `POLICIES`."""
     if route.policy not in POLICIES:
         raise InvalidInput([Problem("policy", f"must be one of {', '.join(POLICIES)}", repr(route.policy), "unknown")])
-    return POLICIES[route.policy][1](route, settings)
+    policy = POLICIES[route.policy][1](route, settings)
+    if route.max_quality_loss is not None:
+        policy = SafePolicy(policy, SafeSettings(epsilon=route.max_quality_loss, incumbent=route.incumbent))
+    return policy
+
+
+def build_route(route: RouteSettings, settings: Settings) -> Route:
+    """A route with its policy, what the policy reads, its limits and its judge.
+
+    Raises `InvalidInput` for an unknown policy or an embedding that cannot be read.
+    """
+    embedding = StaticEmbedding(Path(route.embedding)) if route.embedding else None
+    basis = Basis(
+        given=route.features,
+        embedding=embedding.name if embedding else "",
+        dimensions=route.embedding_dimensions if embedding else 0,
+        embed=embedding,
+    )
+    return Route(
+        policy=build_policy(route, settings),
+        match=route.match,
+        models=route.models,
+        name=route.name,
+        judge=route.judge,
+        basis=basis,
+        limits=Limits(max_cost_usd=route.max_cost_usd, max_latency_ms=route.max_latency_ms),
+    )
 
 
 def load_priced(path: Path) -> Priced:
@@ -121,7 +182,7 @@ def build_providers(settings: Settings) -> dict[str, Provider]:
 
 def build_learner(store: Store, settings: Settings, *, clock: Clock = SYSTEM_CLOCK) -> Learner:
     """The way into `store`, with the state it holds already learned."""
-    return Learner(store, clock=clock, retention_s=settings.store.retention_s)
+    return Learner(store, clock=clock, retention_s=settings.store.retention_s, trusted_sources=settings.trusted_sources)
 
 
 def _system_draws() -> Uniform:
@@ -144,18 +205,9 @@ def build_router(
 ) -> Router:
     """The router of a configuration. What no route matches is decided by `policy`, else as `default` says."""
     catalogue = Catalogue(settings.models, settings.tiers)
-    routes = [
-        Route(
-            policy=build_policy(route, settings),
-            match=route.match,
-            models=route.models,
-            name=route.name,
-            judge=route.judge,
-        )
-        for route in settings.routes
-    ]
-    last = default or RouteSettings()
-    last_resort = Route(policy=policy or build_policy(last, settings), name="default", judge=last.judge)
+    routes = [build_route(route, settings) for route in settings.routes]
+    last = replace(default or RouteSettings(), match="*", models=(), name="default")
+    last_resort = build_route(last, settings) if policy is None else Route(policy=policy, name="default")
     table = RoutingTable(catalogue, routes, last_resort)
     if uniform is None:
         seed = settings.server.seed

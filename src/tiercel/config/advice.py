@@ -13,18 +13,21 @@ from tiercel.config.settings import RouteSettings, Settings
 from tiercel.domain.catalogue import CAPABILITIES
 from tiercel.domain.errors import Problem
 
-_RULE_POLICIES = ("fixed", "random", "tier-rules", "adaptive-score")
+_LEARNING = ("contextual", "segment", "thompson", "knn")
+_READING = ("contextual", "thompson", "knn")
 _USED_BY: Mapping[str, Collection[str]] = {
     "model": ("fixed",),
     "start_tier": ("tier-rules",),
     "probe_share": ("tier-rules", "adaptive-score"),
-    "target_quality": (),
-    "budget_usd_per_request": (),
-    "quality_weight": (),
-    "cost_weight": (),
-    "latency_weight": (),
+    "target_quality": _LEARNING,
+    "budget_usd_per_request": _LEARNING,
+    "quality_weight": _LEARNING,
+    "cost_weight": _LEARNING,
+    "latency_weight": _LEARNING,
+    "features": _READING,
+    "embedding": _READING,
 }
-"""A route's settings, and which of the rule policies use them; policies that learn use what these do not."""
+"""A route's settings that not every policy uses, and which do."""
 
 
 def advice(settings: Settings, *, environment: Mapping[str, str] = PROCESS) -> list[Problem]:
@@ -77,11 +80,9 @@ def _about_routes(settings: Settings) -> Iterator[Problem]:
 
 
 def _unused(path: str, route: RouteSettings) -> Iterator[Problem]:
-    if route.policy not in _RULE_POLICIES:
-        return
     for name, policies in _USED_BY.items():
         value = getattr(route, name)
-        if value not in (None, "") and route.policy not in policies:
+        if value not in (None, "", ()) and route.policy not in policies:
             yield _note(f"{path}.{name}", f"is not used by the policy {route.policy!r}", repr(value))
 
 

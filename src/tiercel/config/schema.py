@@ -221,6 +221,13 @@ class RouteSection(Section):
     latency_weight: Annotated[NotNegative | None, Mode] = None
     probe_share: Annotated[float, Field(ge=0, lt=1)] | None = None
     start_tier: Tier | None = None
+    max_cost_usd: Positive | None = None
+    max_latency_ms: Positive | None = None
+    max_quality_loss: Fraction | None = None
+    incumbent: Annotated[str, AfterValidator(_known("model"))] | None = None
+    features: list[Name] = Field(default_factory=list)
+    embedding: str | None = None
+    embedding_dimensions: Annotated[int, Field(ge=1, le=64)] = 16
     judge: JudgeSection | None = None
 
 

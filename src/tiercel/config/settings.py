@@ -10,7 +10,7 @@ from tiercel.domain.alerts import AlertThresholds
 from tiercel.domain.catalogue import DEFAULT_TIERS, Agent, ModelProfile
 
 DEFAULT_STORE_URL = "sqlite:///tiercel.db"
-DEFAULT_POLICY = "tier-rules"
+DEFAULT_POLICY = "contextual"
 RETENTION_S = 7 * 86_400.0
 
 
@@ -36,7 +36,14 @@ class ProviderSettings:
 class RouteSettings:
     """[[routes]]: which policy decides among which models for which stages, and the policy's own settings.
 
-    At most one of target quality, budget and weights may be given; the rule policies of this version do not use them.
+    At most one of target quality, budget and weights may be given; rule policies do not use them. Without any, a policy
+    that learns stays within .02 of the best model's quality. `cost_weight` is per USD and `latency_weight` per second
+    of one call, beside `quality_weight` per quality point (0..1).
+
+    `max_cost_usd` and `max_latency_ms` (of 95 in 100 answers) exclude models. `max_quality_loss` is how much quality a
+    request may lose on average against `incumbent` (default: the dearest model). `features` are names of figures that
+    callers send with their requests; `embedding` is the folder of a static embedding, of which `embedding_dimensions`
+    are used.
     """
 
     match: str = "*"
@@ -51,6 +58,13 @@ class RouteSettings:
     latency_weight: float | None = None
     probe_share: float | None = None
     start_tier: str = ""
+    max_cost_usd: float | None = None
+    max_latency_ms: float | None = None
+    max_quality_loss: float | None = None
+    incumbent: str = ""
+    features: tuple[str, ...] = ()
+    embedding: str = ""
+    embedding_dimensions: int = 16
     judge: JudgeSettings | None = None
 
 

@@ -161,7 +161,8 @@ def _model(section: schema.ModelSection) -> ModelProfile:
 
 def _route(section: schema.RouteSection) -> RouteSettings:
     judge = JudgeSettings(**_given(section.judge)) if section.judge else None
-    return RouteSettings(**{**_given(section), "models": tuple(section.models or ()), "judge": judge})
+    lists = {"models": tuple(section.models or ()), "features": tuple(section.features)}
+    return RouteSettings(**{**_given(section), **lists, "judge": judge})
 
 
 def _agent(section: schema.AgentSection) -> Agent:

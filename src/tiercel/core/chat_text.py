@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from tiercel.core.chat_protocol import DONE, event_payload
+from tiercel.domain.request import RequestContext
 
+_INSTRUCTIONS = ("system", "developer")
 _decoder = msgspec.json.Decoder()
 
 
 def conversation_text(messages: Sequence[object]) -> str:
     """The messages of a request, each under its role; images and the like by the name of their kind."""
     return "\n".join(f"{message.get('role')}: {said(message)}" for message in messages if isinstance(message, dict))
+
+
+def described(request: RequestContext, body: Mapping[str, Any]) -> RequestContext:
+    """The request with what its body says of it: the text asked, and how it is built. Some microseconds."""
+    messages = [message for message in body.get("messages", ()) if isinstance(message, dict)]
+    texts = [content if isinstance(content := message.get("content"), str) else said(message) for message in messages]
+    return replace(
+        request,
+        prompt="\n".join(texts),
+        messages=sum(message.get("role") not in _INSTRUCTIONS for message in messages),
+        tools=len(body.get("tools") or ()),
+        structured=bool(body.get("response_format")),
+    )
 
 
 def answer_text(completion: object) -> str:

@@ -15,7 +15,7 @@ class Candidate:
 
     `probability` is 0 for an excluded model, whose reason stands in `excluded`; `score` is the policy's own
     figure (None where the policy does not score). `quality` (0..1) and `cost_usd` are what the policy expects of one
-    call (None where it expects nothing).
+    call, and `deviation` how sure it is of that quality, as a standard deviation (None where it expects nothing).
     """
 
     model_id: str
@@ -25,6 +25,7 @@ class Candidate:
     excluded: str | None = None
     quality: float | None = None
     cost_usd: float | None = None
+    deviation: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +88,14 @@ class Decision:
         return self.proposal.greedy
 
     @property
+    def chosen(self) -> Candidate:
+        """The candidate that was drawn."""
+        return next(c for c in self.proposal.candidates if c.model_id == self.model)
+
+    @property
     def expected_quality(self) -> float | None:
         """What the policy expected of the model it chose, in 0..1; None where it expects nothing."""
-        return next((c.quality for c in self.proposal.candidates if c.model_id == self.model), None)
+        return self.chosen.quality
 
     @property
     def explored(self) -> bool:

@@ -39,7 +39,9 @@ class RequestContext:
     """Everything about one request that a decision may depend on.
 
     `requires` and `prefers` are capability names; `prompt_tokens` is an estimate used to exclude models whose
-    context is too short (0: unknown); `prompt` is read for features and never stored.
+    context is too short (0: unknown); `prompt` is read for features and never stored; `features` are figures that the
+    caller measured. `messages`, `tools` and `structured` say how the request is built: turns so far, tools offered, and
+    whether the answer must follow a schema.
     """
 
     workflow: str = ""
@@ -53,6 +55,9 @@ class RequestContext:
     prompt_tokens: int = 0
     prompt: str = ""
     features: Mapping[str, float] = field(default_factory=dict)
+    messages: int = 1
+    tools: int = 0
+    structured: bool = False
 
     @property
     def segment(self) -> Segment:

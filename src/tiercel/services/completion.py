@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tiercel.core.chat_text import described
 from tiercel.domain.catalogue import ModelProfile
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import ProviderError
@@ -91,7 +92,8 @@ class Completions:
             decision = self._router.requested(requested_model, request)
         else:
             may_judge = self._judging is not None
-            decision = self._router.decide(request, request_id=request_id, plan=plan, may_judge=may_judge)
+            described_request = described(request, body)
+            decision = self._router.decide(described_request, request_id=request_id, plan=plan, may_judge=may_judge)
         judge = (plan or self._router.table.plan_of(request.segment)).route.judge if decision.will_judge else None
         if self._judging is None or judge is None:
             answer, _ = await self._first_answer(decision, body, request, may_fall_back=not requested_model)

@@ -15,12 +15,13 @@ from datetime import datetime
 from typing import Any
 
 from tiercel.domain.errors import InvalidInput, Problem
-from tiercel.domain.events import MAX_FIGURE, Feedback
+from tiercel.domain.events import MAX_FIGURE, Feedback, Label
 from tiercel.domain.names import name_problem
 from tiercel.domain.quality import as_quality
-from tiercel.domain.request import stage_segment
+from tiercel.domain.request import Segment, stage_segment
 from tiercel.services.group_commit import Receipt
 from tiercel.services.ids import new_feedback_id
+from tiercel.services.labels import label_of
 from tiercel.services.learner import Learner
 from tiercel.services.router import Router
 
@@ -79,7 +80,7 @@ class FeedbackIntake:
                 problems.append(Problem("timestamp", "is older than feedback is kept", found, "range"))
         if problems or quality is None:
             raise InvalidInput(problems)
-        segment, model, tier, decision_id = self._subject(request)
+        segment, model, tier, decision_id, label = self._subject(request)
         return Feedback(
             id=request.id or self._new_id(),
             recorded_at=given_at,
@@ -91,6 +92,7 @@ class FeedbackIntake:
             source=request.source,
             metadata=request.metadata,
             clamped=clamped,
+            label=label,
         )
 
     def send(self, requests: Sequence[FeedbackRequest]) -> tuple[list[Feedback], Future[Receipt]]:
@@ -98,13 +100,13 @@ class FeedbackIntake:
         events = [self.prepare(request) for request in requests]
         return events, self._learner.send(*events)
 
-    def _subject(self, request: FeedbackRequest) -> tuple[tuple[str, ...], str, str, str]:
+    def _subject(self, request: FeedbackRequest) -> tuple[Segment, str, str, str, Label]:
         decision_id = request.decision_id
         if request.completion_id and not decision_id:
             decision_id = self._router.decision_of_completion(request.completion_id)
         if decision_id:
             decision, model, tier = self._router.find(decision_id)
-            return decision.segment, model, tier, decision_id
+            return decision.segment, model, tier, decision_id, label_of(decision, model)
         tier, model = request.tier, request.model
         if model:
             profile = self._router.catalogue.get(model)
@@ -113,7 +115,7 @@ class FeedbackIntake:
             tier = profile.tier
         elif tier not in self.tiers:
             raise InvalidInput([Problem("tier", f"must be one of {', '.join(self.tiers)}", repr(tier), "unknown")])
-        return stage_segment(request.workflow, request.stage), model, tier, ""
+        return stage_segment(request.workflow, request.stage), model, tier, "", Label()
 
     @property
     def tiers(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from tiercel.domain.errors import PositionLost, StoreUnavailable
 from tiercel.domain.events import Event, StandingChange
 from tiercel.ports import Appended, Clock, Store
 from tiercel.services.group_commit import CommitSettings, CommitStatus, GroupCommit, Receipt
+from tiercel.services.labels import labelled
 
 log = logging.getLogger("tiercel.learner")
 
@@ -33,7 +34,7 @@ class Learner:
     """Keeps `knowledge` equal to what the log teaches. Thread-safe; `close` it to commit what is buffered.
 
     `review` is asked after everything learned whether it calls for a change, which is then logged and learned too.
-    `retention_s` is how long the log is kept.
+    `retention_s` is how long the log is kept; `trusted_sources` are heard in full whatever others say.
     """
 
     def __init__(
@@ -44,12 +45,14 @@ class Learner:
         review: Review | None = None,
         retention_s: float = RETENTION_S,
         settings: CommitSettings | None = None,
+        trusted_sources: frozenset[str] = frozenset(),
     ) -> None:
         self.store = store
         self.clock = clock
         self.review = review
         self.knowledge = Knowledge()
         self._retention_s = retention_s
+        self._trusted_sources = trusted_sources
         self._listeners: tuple[Listener, ...] = ()
         self._lock = threading.Lock()
         self._tidied_at_s = clock.monotonic_s()
@@ -132,7 +135,7 @@ class Learner:
 
     def _commit(self, events: Sequence[Event]) -> Appended:
         with self._lock:
-            return self._append(events)
+            return self._append(labelled(events, self.knowledge, micros(self.clock.now()), self._trusted_sources))
 
     def _append(self, events: Sequence[Event]) -> Appended:
         appended = self.store.append(events, fold)

@@ -26,6 +26,7 @@ from tiercel.domain.events import Feedback, Outcome, StandingChange
 from tiercel.domain.request import DEFAULT_NAME, RequestContext, Segment
 from tiercel.ports import Appended
 from tiercel.services.ids import new_decision_id
+from tiercel.services.labels import label_of
 from tiercel.services.learner import Learner
 from tiercel.services.recently import Recently
 from tiercel.services.routes import NO_JUDGE, Coin, Plan, RoutingTable
@@ -87,38 +88,59 @@ class Router:
         now = self.learner.clock.now()
         # before the choice, so that a policy can explore where it will be told how that went
         coin = plan.throw(self._uniform, request_id) if may_judge else NO_JUDGE
-        proposal = self._propose(request, segment, plan, micros(now), coin)
+        situation, excluded = self._situation(request, plan, micros(now), coin)
+        proposal = self._propose(situation, excluded, plan)
         chosen = draw(proposal, self._uniform(request_id))
-        decision = self._decided(request, proposal, chosen, (plan.policy.name, plan.policy.version), now, coin=coin)
+        decision = self._decided(situation, proposal, chosen, (plan.policy.name, plan.policy.version), now)
         plan.policy.decided(decision)
         return decision
 
-    def _propose(self, request: RequestContext, segment: Segment, plan: Plan, now_us: int, coin: Coin) -> Proposal:
+    def _situation(
+        self, request: RequestContext, plan: Plan, now_us: int, coin: Coin
+    ) -> tuple[Situation, tuple[Candidate, ...]]:
+        """What the policy decides from, and who may not serve. Raises `NoEligibleModel`."""
+        segment, knowledge, route = request.segment, self.learner.knowledge, plan.route
+        eligible, excluded = plan.models, plan.excluded
+        if request.require_all or request.prompt_tokens > plan.shortest_context:
+            eligible, ineligible = divide(eligible, request)
+            excluded = (*ineligible, *excluded)
+        if route.limits:
+            within, beyond = route.limits.divide(eligible, request, segment, knowledge, now_us)
+            if beyond:
+                eligible, excluded = within, (*beyond, *excluded)
+        if not eligible:
+            raise NoEligibleModel({candidate.model_id: candidate.excluded or "" for candidate in excluded})
+        reads = plan.policy.reads_prompt
+        situation = Situation(
+            request,
+            segment,
+            eligible,
+            knowledge,
+            self._incumbents.get(segment, ""),
+            now_us,
+            vector=route.basis.read(request) if reads else (),
+            basis=route.basis.name if reads else "",
+            will_judge=coin[0],
+            judge_rate=coin[1],
+        )
+        return situation, excluded
+
+    def _propose(self, situation: Situation, excluded: tuple[Candidate, ...], plan: Plan) -> Proposal:
         """The policy's proposal, with the excluded models added.
 
         One that depends on no more than the requirements is used again for a second, as long as nothing was learned.
         """
-        knowledge = self.learner.knowledge
-        eligible, excluded = plan.models, plan.excluded
-        if request.require_all or request.prompt_tokens > plan.shortest_context:
-            eligible, ineligible = divide(plan.models, request)
-            excluded = (*ineligible, *excluded)
-        if not eligible:
-            raise NoEligibleModel({candidate.model_id: candidate.excluded or "" for candidate in excluded})
+        request, segment, policy = situation.request, situation.segment, plan.policy
+        coin = (situation.will_judge, situation.judge_rate)
         question = (segment, request.requires, request.prefers, request.min_context_length, plan, coin)
-        state = (knowledge.version, now_us // 1_000_000)
-        whole = eligible is plan.models
-        reusable = whole and not plan.policy.reads_prompt and self.table.holds(plan)
+        state = (situation.knowledge.version, situation.now_us // 1_000_000)
+        whole = situation.eligible is plan.models
+        reusable = whole and not (policy.reads_prompt or policy.keeps_books) and self.table.holds(plan)
         held = self._proposals.get(question) if reusable else None
         if held is not None and held[0] == state:
             return held[1]
-        incumbent = self._incumbents.get(segment, "")
-        will_judge, rate = coin
-        situation = Situation(
-            request, segment, eligible, knowledge, incumbent, now_us, will_judge=will_judge, judge_rate=rate
-        )
-        proposal = plan.policy.propose(situation)
-        if whole and proposal.greedy != incumbent:
+        proposal = policy.propose(situation)
+        if whole and proposal.greedy != situation.incumbent:
             self._incumbents[segment] = proposal.greedy
         if excluded:
             proposal = replace(proposal, candidates=(*proposal.candidates, *excluded))
@@ -136,7 +158,9 @@ class Router:
             raise UnknownModel(model_id)
         candidate = Candidate(model_id, model.tier, 1.0)
         proposal = Proposal((candidate,), model_id, "the caller asked for this model")
-        return self._decided(request, proposal, candidate, (REQUESTED, "1"), self.learner.clock.now())
+        now = self.learner.clock.now()
+        situation = Situation(request, request.segment, (model,), self.learner.knowledge, "", micros(now))
+        return self._decided(situation, proposal, candidate, (REQUESTED, "1"), now)
 
     def outcome(
         self,
@@ -184,6 +208,7 @@ class Router:
             agent_id=decision.agent_id,
             match_score=match_score,
             completion_id=completion_id,
+            label=label_of(decision, profile.model_id),
         )
         if success:
             if completion_id:
@@ -218,20 +243,14 @@ class Router:
         return decision_id
 
     def _decided(
-        self,
-        request: RequestContext,
-        proposal: Proposal,
-        chosen: Candidate,
-        policy: tuple[str, str],
-        now: datetime,
-        *,
-        coin: Coin = NO_JUDGE,
+        self, situation: Situation, proposal: Proposal, chosen: Candidate, policy: tuple[str, str], now: datetime
     ) -> Decision:
         """The record of a choice by the policy of that name and version, kept at hand and left to be logged."""
+        request = situation.request
         decision = Decision(
             id=self._new_id(),
             decided_at=now,
-            segment=request.segment,
+            segment=situation.segment,
             policy=policy[0],
             policy_version=policy[1],
             model=chosen.model_id,
@@ -243,8 +262,10 @@ class Router:
             requires=tuple(request.requires),
             features=request.features,
             degraded=self.learner.degraded,
-            will_judge=coin[0],
-            judge_rate=coin[1],
+            vector=situation.vector,
+            basis=situation.basis,
+            will_judge=situation.will_judge,
+            judge_rate=situation.judge_rate,
         )
         self._decisions[decision.id] = decision
         self.learner.leave(decision)

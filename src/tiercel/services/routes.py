@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from tiercel.core.draws import Uniform
+from tiercel.core.features import Basis
 from tiercel.core.grading import JudgeSettings
+from tiercel.core.limits import Limits
 from tiercel.core.policies.base import Policy
 from tiercel.domain.catalogue import Catalogue, ModelProfile
 from tiercel.domain.decision import Candidate
@@ -25,7 +27,8 @@ NO_JUDGE: Coin = (None, 0.0)
 class Route:
     """`match` is a glob over "workflow/stage"; `models` are ids (empty: all); `name` is for "auto:<name>".
 
-    `judge` grades a share of the answers (services/judging.py).
+    `judge` grades a share of the answers (services/judging.py). `basis` is what a policy that reads prompts is given of
+    them; `limits` are what a call may not exceed.
     """
 
     policy: Policy
@@ -33,6 +36,8 @@ class Route:
     models: tuple[str, ...] = ()
     name: str = ""
     judge: JudgeSettings | None = None
+    basis: Basis = field(default_factory=Basis)
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,6 +11,7 @@ from typing import Any
 from tiercel.adapters.outcome_table import read_rows
 from tiercel.bootstrap import POLICIES, build_policy
 from tiercel.config.settings import RouteSettings, Settings
+from tiercel.core.features import Basis
 from tiercel.core.policies.base import Policy
 from tiercel.core.replay.books import STEP_S, Features, Terms
 from tiercel.core.replay.catalogue import profiles
@@ -128,9 +129,10 @@ class Study:
         )
 
 
-def features_of(policy: Policy) -> Features | None:  # noqa: ARG001 - no policy of this version reads the prompt
+def features_of(policy: Policy) -> Features | None:
     """What reads the prompt for a policy."""
-    return None
+    basis = Basis()
+    return Features(basis=basis.name, read=basis.read) if policy.reads_prompt else None
 
 
 def study_of(settings: EvaluationSettings) -> Study:

@@ -45,16 +45,34 @@ class Situation:
 class Policy(Protocol):
     """One way to choose. `version` changes whenever equal inputs may give another distribution.
 
-    `reads_prompt` says that a proposal depends on more of the request than what it requires and prefers.
-
     A policy may keep books of its own (what was spent, say): it is told of every decision made by its proposals and of
     everything logged since. Between two such messages equal situations get equal proposals.
     """
 
-    name: ClassVar[str]
-    version: ClassVar[str]
-    summary: ClassVar[str]
-    reads_prompt: ClassVar[bool]
+    @property
+    def name(self) -> str:
+        """What it is called in configurations and decisions."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Which one of that name."""
+        ...
+
+    @property
+    def summary(self) -> str:
+        """What it does, in one line."""
+        ...
+
+    @property
+    def reads_prompt(self) -> bool:
+        """Whether it has to be given the request's features."""
+        ...
+
+    @property
+    def keeps_books(self) -> bool:
+        """Whether its proposals change with what it was told of."""
+        ...
 
     def propose(self, situation: Situation) -> Proposal:
         """A probability for every eligible model, summing to 1; a few microseconds per model."""
@@ -78,7 +96,11 @@ class Policy(Protocol):
 class BasePolicy:
     """What most policies share: they do not read the prompt, keep no books, and have no standing to review."""
 
+    name: ClassVar[str]
+    version: ClassVar[str]
+    summary: ClassVar[str]
     reads_prompt: ClassVar[bool] = False
+    keeps_books: ClassVar[bool] = False
 
     def decided(self, decision: Decision) -> None:
         """Nothing to note."""

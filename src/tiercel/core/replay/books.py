@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from tiercel.core.beliefs.change import latest_change
 from tiercel.core.policies.base import Policy, Situation, draw
+from tiercel.core.replay.catalogue import tokens_of
 from tiercel.core.replay.table import Query, Recorded
 from tiercel.core.replay.world import Scenario
 from tiercel.core.statistics.fold import fold, micros
@@ -97,8 +99,9 @@ class Books:
         """A decision that chance made before the replay."""
         return self._decision(self._situation(query, self.models), proposal, chosen, (WARM_POLICY, "1"))
 
-    def outcome(self, decision: Decision, recorded: Recorded) -> Outcome:
-        """A call that succeeded. A latency that nobody measured is 0, alike for all models."""
+    def outcome(self, decision: Decision, recorded: Recorded, model: ModelProfile) -> Outcome:
+        """A successful call to `model`, as it is now. A latency that nobody measured is 0, alike for all models."""
+        prompt_tokens, completion_tokens = tokens_of(recorded, model.price)
         return Outcome(
             decision_id=decision.id,
             recorded_at=self._now,
@@ -107,8 +110,8 @@ class Books:
             tier=decision.tier,
             success=True,
             latency_ms=recorded.latency_ms or 0.0,
-            prompt_tokens=recorded.prompt_tokens,
-            completion_tokens=recorded.completion_tokens,
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
             cost_usd=recorded.cost_usd,
             label=self._label(decision, 0),
         )
@@ -187,4 +190,5 @@ class Books:
     def _label(self, decision: Decision, ratings: int) -> Label:
         """What learning needs of a decision whose outcome is logged now, or with 1 whose rating is."""
         clock = self.knowledge.clock(decision.segment).after(ratings, micros(self._now))
-        return Label(decision.vector, decision.basis, decision.expected_quality, clock.tick)
+        era = latest_change(self.knowledge, decision.model).era
+        return Label(decision.vector, decision.basis, decision.expected_quality, clock.tick, era=era)

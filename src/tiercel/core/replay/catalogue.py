@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from statistics import fmean
 
+from tiercel.core.beliefs.costs import USUAL_COMPLETION_TOKENS
 from tiercel.core.replay.table import OutcomeTable, Recorded
 from tiercel.domain.catalogue import DEFAULT_TIERS, ModelProfile, Price
 
@@ -21,8 +22,8 @@ _PRICE_ERROR = 0.02
 def profiles(table: OutcomeTable) -> tuple[ModelProfile, ...]:
     """The models of a table, in its order (cheapest first).
 
-    A model has a price where the table has tokens and they explain its costs to 2 %; else what a call costs is to be
-    learned.
+    A model has the price that explains its costs by its tokens to 2 %. Where none does, its mean cost stands for the
+    price list: an ordinary answer (`USUAL_COMPLETION_TOKENS`) costs as much, and `tokens_of` counts in its tokens.
     """
     return tuple(
         ModelProfile(
@@ -30,9 +31,10 @@ def profiles(table: OutcomeTable) -> tuple[ModelProfile, ...]:
             capabilities={"general": NEUTRAL_CAPABILITY},
             context_length=_CONTEXT_TOKENS,
             tier=tier_of(rank, len(table.models)),
-            price=fitted_price([query.recorded[rank] for query in table.queries]),
+            price=fitted_price(recorded) or _listed(recorded),
         )
         for rank, model_id in enumerate(table.models)
+        for recorded in [[query.recorded[rank] for query in table.queries]]
     )
 
 
@@ -42,6 +44,18 @@ def tier_of(rank: int, models: int) -> str:
     if models < 3:
         return capable if models == 1 else (cheap, premium)[rank]
     return (cheap, capable, premium)[rank * 3 // models]
+
+
+def tokens_of(recorded: Recorded, price: Price | None) -> tuple[int | None, int | None]:
+    """The prompt and completion tokens of a call; where they are unknown, as many as its cost buys at `price`."""
+    if recorded.completion_tokens is None and recorded.cost_usd is not None and price is not None and price.output > 0:
+        return 0, round(recorded.cost_usd / price.output * 1e6)
+    return recorded.prompt_tokens, recorded.completion_tokens
+
+
+def _listed(recorded: list[Recorded]) -> Price | None:
+    costs = [r.cost_usd for r in recorded if r.cost_usd is not None]
+    return Price(0.0, fmean(costs) / USUAL_COMPLETION_TOKENS * 1e6) if costs and len(costs) == len(recorded) else None
 
 
 def fitted_price(recorded: list[Recorded]) -> Price | None:

@@ -105,7 +105,7 @@ def replay(
         chosen.append(model)
         if rated:
             unrated.append((number + terms.delay, decision, recorded.quality))
-        events: list[Event] = [decision, books.outcome(decision, recorded)]
+        events: list[Event] = [decision, books.outcome(decision, recorded, world.profiles[model])]
         while unrated and unrated[0][0] <= number:
             _, subject, quality = unrated.popleft()
             events.append(books.rating(subject, quality))
@@ -136,7 +136,7 @@ def _warm_up(books: Books, warm: OutcomeTable, chance: random.Random) -> None:
         for model in range(len(candidates)) if books.terms.warm_full else (drawn,):
             recorded = query.recorded[model]
             decision = books.warm_decision(query, proposal, candidates[model])
-            events: list[Event] = [decision, books.outcome(decision, recorded)]
+            events: list[Event] = [decision, books.outcome(decision, recorded, books.models[model])]
             if rated:
                 events.append(books.rating(decision, recorded.quality))
             books.learn(events, books.models)

@@ -1,0 +1,90 @@
+"""What one call is expected to cost: the tokens such calls took, at today's prices.
+
+A model without calls of a kind takes what its price says of an ordinary answer, times how much dearer or cheaper than
+usual that kind turned out with the models that were tried. Where the log knows costs and no tokens, costs are learned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tiercel.core.beliefs.evidence import Kind
+from tiercel.core.statistics.fold import usage_key
+from tiercel.core.statistics.knowledge import Knowledge
+from tiercel.core.statistics.usage import COMPLETION, COST, COSTED, HALF_LIFE_S, PROMPT, TOKENED, Usage
+from tiercel.domain.catalogue import ModelProfile
+
+PSEUDO_CALLS = 5.0
+"""So many calls of a kind count as much as what is known of the model in general."""
+USUAL_PROMPT_TOKENS, USUAL_COMPLETION_TOKENS = 500, 300
+"""What a call is taken for before there was one."""
+_LEAST = 1e-12
+
+
+class _Spent(NamedTuple):
+    calls: float
+    cost_usd: float
+
+
+_NOTHING = _Spent(0.0, 0.0)
+
+
+class CostBeliefs:
+    """Expected costs given all usage at one moment; the usage of the kind asked for is read when asked."""
+
+    def __init__(self, knowledge: Knowledge, basis: str, now_us: int) -> None:
+        self._now = now_us / (HALF_LIFE_S * 1e6)
+        self._basis = basis
+        self._totals: dict[str, list[float]] = {}
+        for key, usage in knowledge.all_usage():
+            if key[-1] in (basis, ""):
+                sums = self._faded(usage, usage.total())
+                held = self._totals.get(key[-2])
+                self._totals[key[-2]] = sums if held is None else [a + b for a, b in zip(held, sums, strict=True)]
+
+    def expect(self, kind: Kind, models: Sequence[ModelProfile], knowledge: Knowledge) -> list[float]:
+        """The cost in USD of one call of `kind` to each of `models`; about 4 us each.
+
+        A model of which neither price nor cost is known is taken for as dear as the dearest.
+        """
+        usual = [self._usual(model) for model in models]
+        here = [self._here(kind, model, knowledge) for model in models]
+        spent, calls = PSEUDO_CALLS, PSEUDO_CALLS
+        for mean, own in zip(usual, here, strict=True):
+            if mean is not None:
+                spent += own.cost_usd / max(mean, _LEAST)
+                calls += own.calls
+        factor = spent / calls
+        known = [
+            None if mean is None else (own.cost_usd + PSEUDO_CALLS * mean * factor) / (own.calls + PSEUDO_CALLS)
+            for mean, own in zip(usual, here, strict=True)
+        ]
+        dearest = max((cost for cost in known if cost is not None), default=0.0)
+        return [dearest if cost is None else cost for cost in known]
+
+    def _usual(self, model: ModelProfile) -> float | None:
+        """The model's mean cost over everything, shrunk to what its price says."""
+        sums = self._totals.get(model.model_id)
+        spent = _spent(model, sums) if sums else _NOTHING
+        if model.price is None:
+            return spent.cost_usd / spent.calls if spent.calls > 0 else None
+        first = model.price.cost_usd(USUAL_PROMPT_TOKENS, USUAL_COMPLETION_TOKENS)
+        return (spent.cost_usd + PSEUDO_CALLS * first) / (spent.calls + PSEUDO_CALLS)
+
+    def _here(self, kind: Kind, model: ModelProfile, knowledge: Knowledge) -> _Spent:
+        usage = knowledge.usage(usage_key(kind[0], model.model_id, self._basis))
+        sums = usage.shapes.get(kind[1]) if usage else None
+        return _spent(model, self._faded(usage, sums)) if usage and sums else _NOTHING
+
+    def _faded(self, usage: Usage, sums: Sequence[float]) -> list[float]:
+        factor = 2.0 ** min(usage.landmark - self._now, 64.0)
+        return [factor * value for value in sums]
+
+
+def _spent(model: ModelProfile, sums: Sequence[float]) -> _Spent:
+    """How many calls, and what they would cost today."""
+    if model.price is not None and sums[TOKENED] > 0:
+        price = model.price
+        return _Spent(sums[TOKENED], (price.input * sums[PROMPT] + price.output * sums[COMPLETION]) / 1e6)
+    return _Spent(sums[COSTED], sums[COST])

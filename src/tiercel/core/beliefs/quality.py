@@ -1,0 +1,109 @@
+"""What quality to expect of a model for a request: hierarchical Bayes over models, segments and shapes of prompt.
+
+With a for the model, s for the segment, h for the shape of the prompt, z for its other figures:
+
+    rating = alpha_a + beta_a z + w_s + w_sh + delta_as + delta_ash + noise
+
+    alpha_a  ~ N(q0_a raised by o, V)   a model in general; o, how much better all are than the catalogue says
+    beta_a   ~ N(beta, V_beta)          how it takes long prompts, numbers ...; beta is common to all models
+    w_s, w_sh                           how hard the segment, and this shape within it, is for everyone
+    delta_as, delta_ash                 what this model is better or worse at than it is in general
+
+So a model nobody tried on a segment inherits how hard the segment is from the others, and a shape seen once inherits
+from its segment. The posterior is computed from the moments alone (core/statistics/moments.py), whatever the order they
+came in: empirical effects by backfitting, the difficulty for model a without a's own ratings ("leave one out"), slopes
+by ridge regression within shapes. With known slopes and one shape per segment the means are those of the joint
+Gaussian. Robinson: "That BLUP is a good thing" (Statistical Science 6, 1991); Gelman, Hill: "Data analysis using
+regression and multilevel models" (2007), chapter 12.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from tiercel.core.beliefs.backfit import Backfit, Effects
+from tiercel.core.beliefs.evidence import Evidence, Kind, Ratings
+from tiercel.core.beliefs.linear import dot, outer, solve
+from tiercel.core.beliefs.noise import noise_of
+from tiercel.core.beliefs.priors import UNKNOWN, Expectation, Priors, raised
+
+
+class QualityBeliefs:
+    """The posterior given some evidence. Immutable once made; `expect` is cheap.
+
+    `prior_mean` is q0 of each model (0..1) from the catalogue; models without ratings may be among them.
+    """
+
+    def __init__(self, evidence: Evidence, prior_mean: Mapping[str, float], priors: Priors) -> None:
+        self.priors = priors
+        self._prior_mean = prior_mean
+        self.noise = noise_of(evidence, priors)
+        self.models = sorted(evidence.models | prior_mean.keys())
+        flat = dict.fromkeys(self.models, (0.0,) * evidence.size)
+        self._effects = self._estimate(evidence, flat)
+        self.slopes: dict[str, tuple[float, ...]] = flat
+        if evidence.size:
+            self.slopes = self._regress(evidence)
+            self._effects = self._estimate(evidence, self.slopes)
+
+    def expect(self, kind: Kind, model: str, ratings: Ratings | None) -> Expectation:
+        """The quality of `model` on requests of `kind` with all figures at 0, given its ratings there (None: none)."""
+        mean, variance = self._before(kind, model)
+        if ratings is None or ratings.n <= 0:
+            return Expectation(mean, variance)
+        noise = self.noise.at(mean)
+        precision = 1.0 / variance + ratings.n / noise
+        total = ratings.r - dot(self.slope(model), ratings.z)
+        return Expectation((mean / variance + total / noise) / precision, 1.0 / precision)
+
+    def slope(self, model: str) -> tuple[float, ...]:
+        """How the model's quality changes with each figure."""
+        return self.slopes.get(model, ())
+
+    def _before(self, kind: Kind, model: str) -> tuple[float, float]:
+        """Mean and variance of a model on a kind of request before its own ratings of that kind."""
+        effects, priors = self._effects, self.priors
+        alpha = effects.alpha.get(model)
+        if alpha is None:
+            alpha = Expectation(raised(self._prior_mean.get(model, UNKNOWN), effects.offset), priors.model)
+        hard = effects.difficulty.get((kind, model)) or effects.segment.get((kind[0], model))
+        own = effects.own.get((kind, model)) or effects.own_segment.get((kind[0], model))
+        hard = hard or Expectation(0.0, priors.segment + priors.shape)
+        own = own or Expectation(0.0, priors.own)
+        return alpha.mean + hard.mean + own.mean, alpha.variance + hard.variance + own.variance
+
+    def _regress(self, evidence: Evidence) -> dict[str, tuple[float, ...]]:
+        """Slopes by ridge regression within kinds, first common to all models, then each model's own."""
+        priors = self.priors
+        usual = self.noise.usual
+        kappa, ridge = usual / priors.own, usual / priors.slope
+        matrices: dict[str, list[float]] = {}
+        rights: dict[str, list[float]] = {}
+        for model, products in evidence.products.items():
+            matrices[model], rights[model] = list(products), [0.0] * evidence.size
+        for kind, of_models in evidence.kinds.items():
+            for model, ratings in of_models.items():
+                mean = self._before(kind, model)[0]
+                within = 1.0 / (ratings.n + kappa)
+                centre = mean + (ratings.r - ratings.n * mean) * within
+                right = rights[model]
+                rights[model] = [
+                    total + rz - centre * z for total, rz, z in zip(right, ratings.rz, ratings.z, strict=True)
+                ]
+                square = outer(ratings.z)
+                matrices[model] = [a - within * b for a, b in zip(matrices[model], square, strict=True)]
+        if not matrices:
+            return dict.fromkeys(self.models, (0.0,) * evidence.size)
+        common = solve(_sum(matrices.values()), _sum(rights.values()), ridge)
+        slopes = dict.fromkeys(self.models, tuple(common))
+        for model, matrix in matrices.items():
+            right = [value + ridge * shared for value, shared in zip(rights[model], common, strict=True)]
+            slopes[model] = tuple(solve(matrix, right, ridge))
+        return slopes
+
+    def _estimate(self, evidence: Evidence, slopes: Mapping[str, Sequence[float]]) -> Effects:
+        return Backfit(evidence, slopes, self._prior_mean, self.priors, self.noise).effects()
+
+
+def _sum(vectors: Iterable[Sequence[float]]) -> list[float]:
+    return [sum(column) for column in zip(*vectors, strict=True)]

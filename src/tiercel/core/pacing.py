@@ -1,0 +1,206 @@
+"""What a dollar is worth: the goal of a route, the price of money that meets it, and the bucket that bounds spend.
+
+Utility is quality minus lambda times cost. lambda, the price of money in quality points per dollar, is re-solved every
+few requests over the newest ones: for a budget, so that what would have been spent meets it; for a target quality, so
+that what would have been reached meets it at the least cost. Every request has an upper hull of (cost, quality) points;
+as lambda falls the choice climbs it, so the spend over all requests is a step function that sorting the steps solves.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+NEVER = 1e12
+"""A price of money at which only the cheapest model is chosen."""
+
+Hull = tuple[tuple[float, float], ...]
+"""(cost in USD, quality) of the models worth choosing for one request at some price of money, cheapest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """What a route is after: a budget, a target quality or a price of money; else to be within `slack` of the best.
+
+    `budget_usd` is the mean cost of a request; `target_quality` in 0..1; `price` in quality points per USD and
+    `latency_price` in quality points per second, of a route that weighs them.
+    """
+
+    budget_usd: float | None = None
+    target_quality: float | None = None
+    price: float | None = None
+    latency_price: float = 0.0
+    slack: float = 0.02
+
+
+def hull(points: Sequence[tuple[float, float]]) -> Hull:
+    """The upper hull of (cost, quality), from the cheapest to the best."""
+    found: list[tuple[float, float]] = []
+    for cost, quality in sorted(points, key=lambda point: (point[0], -point[1])):
+        if found and quality <= found[-1][1]:
+            continue
+        while len(found) > 1:
+            (c0, q0), (c1, q1) = found[-2], found[-1]
+            if (q1 - q0) * (cost - c1) > (quality - q1) * (c1 - c0):
+                break
+            found.pop()
+        found.append((cost, quality))
+    return tuple(found)
+
+
+def price_for_spend(hulls: Sequence[Hull], mean_usd: float) -> float:
+    """The lowest price of money at which the mean cost is at most `mean_usd`. Linear, but for sorting the steps."""
+    room = mean_usd * len(hulls) - sum(h[0][0] for h in hulls)
+    for slope, cost, _ in _steps(hulls):
+        room -= cost
+        if room < 0:
+            return slope * (1 + 1e-9)
+    return 0.0
+
+
+def price_for_quality(hulls: Sequence[Hull], mean_quality: float) -> float:
+    """The highest price of money at which the mean quality is at least `mean_quality`; 0 where it is out of reach."""
+    missing = mean_quality * len(hulls) - sum(h[0][1] for h in hulls)
+    if missing <= 0:
+        return NEVER
+    for slope, _, quality in _steps(hulls):
+        missing -= quality
+        if missing <= 0:
+            return slope * (1 - 1e-9)
+    return 0.0
+
+
+def _steps(hulls: Sequence[Hull]) -> list[tuple[float, float, float]]:
+    """Each step up a hull as (quality per dollar, cost, quality), the most worthwhile first."""
+    steps = [
+        ((q1 - q0) / (c1 - c0) if c1 > c0 else NEVER, c1 - c0, q1 - q0)
+        for h in hulls
+        for (c0, q0), (c1, q1) in pairwise(h)
+    ]
+    steps.sort(reverse=True)
+    return steps
+
+
+class Bucket:
+    """A level that rises by `income` with every request, up to `cap` of them, and falls by what is spent.
+
+    What a decision will cost is taken off when it is made and corrected when its outcome is known, so that requests
+    under way count. As long as nothing is spent that does not fit the level (the cheapest model excepted), total spend
+    stays below income times requests plus the level at the start, plus what single calls exceed their expectation.
+    """
+
+    _MOST_UNDER_WAY = 10_000
+
+    def __init__(self, income: float, *, start: float, cap: float) -> None:
+        self._income, self._cap = income, cap * income
+        self.level = start * income
+        self._under_way: OrderedDict[str, float] = OrderedDict()
+
+    def room(self) -> float:
+        """What the next request may spend: the level with its own income."""
+        return min(self._cap, self.level + self._income)
+
+    def reserve(self, decision_id: str, expected: float) -> None:
+        """A request came in and is expected to spend so much."""
+        self.level = self.room() - expected
+        self._under_way[decision_id] = expected
+        if len(self._under_way) > self._MOST_UNDER_WAY:
+            self._under_way.popitem(last=False)
+
+    def settle(self, decision_id: str, actual: float) -> None:
+        """It spent so much; what a fallback spends on top is taken off as well."""
+        self.level += self._under_way.pop(decision_id, 0.0) - actual
+
+    def mine(self, decision_id: str) -> bool:
+        """Whether that decision is under way here."""
+        return decision_id in self._under_way
+
+
+@dataclass(frozen=True, slots=True)
+class PacingSettings:
+    """`window`: newest requests lambda is solved over, every `every` of them. The bucket's figures are in requests.
+
+    `aim` is the level the bucket should have, and `horizon` over how many requests a difference is worked off.
+    """
+
+    window: int = 400
+    every: int = 25
+    start: float = 10.0
+    cap: float = 100.0
+    aim: float = 10.0
+    horizon: float = 50.0
+
+
+class Pacer:
+    """Keeps the price of money and the bucket of one route, for one process. Thread-safe."""
+
+    def __init__(self, goal: Goal, settings: PacingSettings | None = None) -> None:
+        self.goal = goal
+        self.settings = settings or PacingSettings()
+        own = self.settings
+        self.bucket = None if goal.budget_usd is None else Bucket(goal.budget_usd, start=own.start, cap=own.cap)
+        self._hulls: deque[Hull] = deque(maxlen=own.window)
+        self._qualities: deque[Mapping[str, float]] = deque(maxlen=own.window)
+        self._served: deque[float] = deque(maxlen=own.window)
+        self._price: float | None = goal.price
+        self._seen = 0
+        self._bias = 0.0
+        self._lock = threading.Lock()
+
+    def price(self, points: Mapping[str, tuple[float, float]]) -> float:
+        """The price of money now, for a request whose models have these (cost, quality)."""
+        if self._price is not None:
+            return self._price
+        return self._solve([hull(list(points.values()))], [{m: q for m, (_, q) in points.items()}])
+
+    def room(self) -> float | None:
+        """What the request may spend at most, in USD; None without a budget."""
+        return self.bucket.room() if self.bucket else None
+
+    def decided(
+        self, decision_id: str, points: Mapping[str, tuple[float, float]], served: float, cost_usd: float
+    ) -> None:
+        """A decision was made: its models' (cost, quality), and the quality and cost expected of it."""
+        with self._lock:
+            if self.bucket:
+                self.bucket.reserve(decision_id, cost_usd)
+            if self.goal.price is not None:
+                return
+            self._hulls.append(hull(list(points.values())))
+            if self.goal.budget_usd is None:
+                self._qualities.append({model: quality for model, (_, quality) in points.items()})
+                self._served.append(served)
+            self._seen += 1
+            if self._seen % self.settings.every == 0 or self._seen < 2 * self.settings.every:
+                self._price = self._solve(self._hulls, self._qualities)
+
+    def settle(self, decision_id: str, cost_usd: float) -> None:
+        """A call of a decision made here cost so much."""
+        with self._lock:
+            if self.bucket and self.bucket.mine(decision_id):
+                self.bucket.settle(decision_id, cost_usd)
+
+    def rated(self, difference: float) -> None:
+        """A rating was so much above what was expected: expectations that flatter themselves are corrected."""
+        with self._lock:
+            self._bias += (difference - self._bias) / 100.0
+
+    def _solve(self, hulls: Sequence[Hull], qualities: Sequence[Mapping[str, float]]) -> float:
+        goal, own = self.goal, self.settings
+        if goal.budget_usd is not None:
+            level = self.bucket.level if self.bucket else 0.0
+            surplus = (level - own.aim * goal.budget_usd) / own.horizon
+            return price_for_spend(hulls, max(0.05 * goal.budget_usd, goal.budget_usd + surplus))
+        target = goal.target_quality
+        if target is None:
+            best: dict[str, float] = {}
+            for row in qualities:
+                for model, quality in row.items():
+                    best[model] = best.get(model, 0.0) + quality
+            target = max(best.values(), default=0.0) / max(len(qualities), 1) - goal.slack + self._bias
+        served = sum(self._served) / len(self._served) + self._bias if self._served else target
+        correction = max(-0.05, min(0.05, target - served))
+        return price_for_quality(hulls, target + correction - self._bias)

@@ -1,0 +1,76 @@
+"""How much of the traffic tries what is not believed best: the probability that it is best after all, made small.
+
+Thompson sampling (Biometrika 25, 1933) draws a model with the probability that it is the best. Here that probability is
+computed, for each model against the believed best one, from beliefs narrowed to `temperature` of their width; so it is
+known exactly, it is logged, and it vanishes by itself as the evidence grows. A floor, shared by the models in
+proportion to how little is known of them and how cheap they are, keeps every model's figures alive: one that was bad
+and is mended is found out. What exploration may cost is bounded by a share of the budget.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tiercel.core.policies.outlook import Prospect
+
+_SQRT2 = math.sqrt(2.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplorationSettings:
+    """`most` is the largest share of one model that is not believed best; `floor` that of all together at least.
+
+    `budget_share` of a budget may be spent on trying dearer models. A model with fewer than `newcomer_ratings`, where
+    the best has that many, is tried with `trial` of the traffic while it could be better, and not given more than
+    `most` before.
+    """
+
+    temperature: float = 0.15
+    most: float = 0.2
+    floor: float = 0.005
+    budget_share: float = 0.10
+    trial: float = 0.1
+    trial_width: float = 1.5
+    newcomer_ratings: float = 30.0
+
+
+def explore(
+    prospects: Sequence[Prospect],
+    utilities: Sequence[float],
+    best: int,
+    settings: ExplorationSettings,
+    budget_usd: float | None,
+) -> list[float]:
+    """The probability of each model; `best` is the index of the one believed best. About 1 us each.
+
+    A utility of -inf gives no probability at all.
+    """
+    shares = [0.0] * len(prospects)
+    greedy = prospects[best]
+    open_to = [i for i, u in enumerate(utilities) if i != best and u > -math.inf]
+    if not open_to:
+        shares[best] = 1.0
+        return shares
+    doubt = sum(prospects[i].variance for i in open_to)
+    for i in open_to:
+        prospect = prospects[i]
+        spread = math.sqrt(prospect.variance + greedy.variance)
+        gap = utilities[best] - utilities[i]
+        share = min(settings.most, 0.5 * math.erfc(gap / (spread * settings.temperature * _SQRT2)))
+        if prospect.ratings < settings.newcomer_ratings <= greedy.ratings / 2 and gap < settings.trial_width * spread:
+            share = max(share, settings.trial)
+        extra = prospect.cost_usd - greedy.cost_usd
+        if budget_usd is not None and extra > 0:
+            share *= min(1.0, settings.budget_share * budget_usd / extra)
+        floor = settings.floor * prospect.variance / doubt
+        if extra > 0:
+            floor *= greedy.cost_usd / prospect.cost_usd
+        shares[i] = share + floor
+    total = sum(shares)
+    if total > 0.5:
+        shares = [0.5 * share / total for share in shares]
+        total = 0.5
+    shares[best] = 1.0 - total
+    return shares

@@ -1,0 +1,190 @@
+"""What is believed of the models for one request: the one place where policies that learn look.
+
+    knowledge -> (every few ratings) quality, costs  -> look(situation) -> a Prospect for every eligible model
+
+The common effects are estimated anew every few ratings, off the request path where the policy is told of what was
+logged; a model's own newest ratings and calls count at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tiercel.core.beliefs.change import POLICY as DRIFT
+from tiercel.core.beliefs.costs import CostBeliefs
+from tiercel.core.beliefs.evidence import Evidence, Kind, gather, ratings_now
+from tiercel.core.beliefs.linear import dot
+from tiercel.core.beliefs.priors import Expectation, Priors
+from tiercel.core.beliefs.quality import QualityBeliefs
+from tiercel.core.policies.base import Situation
+from tiercel.core.statistics.fold import segment_model_key
+from tiercel.core.statistics.knowledge import Knowledge
+from tiercel.core.statistics.moments import NO_SHAPE
+from tiercel.domain.catalogue import DEFAULT_TIERS, ModelProfile
+from tiercel.domain.events import Event, Feedback, Outcome, StandingChange
+
+_CACHED_KINDS = 2_000
+_SUCCESS_WINDOW_US = 3_600_000_000
+_PRIOR_SUCCESSES = 2.0
+
+
+class Prospect(NamedTuple):
+    """What is expected of one model for one request.
+
+    `quality` is in 0..1 and counts a failed call as 0; `variance` is that of the belief in its mean; `cost_usd` and
+    `latency_s` (None: no call yet) are of one call; `ratings` is the weight of the model's ratings on all requests.
+    """
+
+    model: ModelProfile
+    quality: float
+    variance: float
+    cost_usd: float
+    latency_s: float | None
+    ratings: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutlookSettings:
+    """`tiers` orders tiers for the prior. Effects are estimated anew after `every` ratings, or a twentieth of all."""
+
+    priors: Priors = field(default_factory=Priors)
+    tiers: tuple[str, ...] = DEFAULT_TIERS
+    every: int = 20
+
+
+class _View(NamedTuple):
+    """What is believed of one kind of request at one version of the knowledge."""
+
+    state: tuple[int, int, tuple[ModelProfile, ...], int]
+    expectations: list[Expectation]
+    costs: list[float]
+    success: list[float]
+    latency_s: list[float | None]
+
+
+class Outlook:
+    """Beliefs over the segments of one knowledge. Cheap between estimates; see `look`."""
+
+    def __init__(self, settings: OutlookSettings | None = None) -> None:
+        self.settings = settings or OutlookSettings()
+        self._profiles: dict[str, ModelProfile] = {}
+        self._known: set[int] = set()
+        self._basis, self._size = "", 0
+        self._knowledge: Knowledge | None = None
+        self._evidence = Evidence(0)
+        self._quality: QualityBeliefs | None = None
+        self._costs: CostBeliefs | None = None
+        self._rated: dict[str, float] = {}
+        self._estimates = 0
+        self._estimated_at = 0
+        self._fresh = 0
+        self._now_us = 0
+        self._views: dict[Kind, _View] = {}
+
+    def look(self, situation: Situation) -> list[Prospect]:
+        """A prospect for every eligible model, in order; 2 us each while nothing is learned, else about 12."""
+        self._prepare(situation)
+        kind = (situation.segment, int(situation.vector[0]) if situation.vector else NO_SHAPE)
+        view = self._view(kind, situation)
+        figures, quality = situation.vector[1:], self._quality
+        prospects = []
+        for i, model in enumerate(situation.eligible):
+            mean, variance = view.expectations[i]
+            if figures and quality is not None:
+                mean += dot(quality.slope(model.model_id), figures)
+            mean = min(max(mean, 0.0), 1.0) * view.success[i]
+            rated = self._rated.get(model.model_id, 0.0)
+            prospects.append(Prospect(model, mean, variance, view.costs[i], view.latency_s[i], rated))
+        return prospects
+
+    def noise(self, expected: float) -> float:
+        """The variance of a single rating of which `expected` is expected."""
+        return self._quality.noise.at(expected) if self._quality is not None else self.settings.priors.noise
+
+    def learned(self, events: Sequence[Event]) -> None:
+        """Take note of what was logged; may estimate anew, which takes milliseconds."""
+        for event in events:
+            if isinstance(event, Feedback | Outcome):
+                self._fresh += 1
+                if isinstance(event, Feedback) and event.model in self._rated:
+                    self._rated[event.model] += event.label.weight
+            elif isinstance(event, StandingChange) and event.policy == DRIFT:
+                self._fresh += 1_000_000
+        if self._knowledge is not None and self._fresh >= self._due():
+            self._estimate(self._knowledge)
+
+    def _due(self) -> float:
+        """After so many ratings and calls effects are estimated anew: rarer the more there are, and the more kinds."""
+        evidence = self._evidence
+        return 2 * max(self.settings.every, evidence.labels / 20, len(evidence.kinds) / 4)
+
+    def _prepare(self, situation: Situation) -> None:
+        if any(model.model_id not in self._profiles for model in situation.eligible):
+            self._profiles |= {model.model_id: model for model in situation.eligible}
+            self._quality = None
+        size, knowledge = max(0, len(situation.vector) - 1), situation.knowledge
+        if (situation.basis, size) != (self._basis, self._size) or knowledge is not self._knowledge:
+            self._basis, self._size, self._knowledge, self._quality = situation.basis, size, knowledge, None
+        self._now_us = situation.now_us
+        untold = knowledge.version - self._estimated_at >= 4 * self._due()
+        if self._quality is None or (untold and self._fresh == 0):
+            self._estimate(knowledge)
+
+    def _estimate(self, knowledge: Knowledge) -> None:
+        evidence = gather(knowledge, self._basis, self._size)
+        rated: dict[str, float] = dict.fromkeys(self._profiles, 0.0)
+        for of_models in evidence.kinds.values():
+            for model, ratings in of_models.items():
+                rated[model] = rated.get(model, 0.0) + ratings.n
+        self._quality = QualityBeliefs(evidence, self._prior_means(), self.settings.priors)
+        self._costs = CostBeliefs(knowledge, self._basis, self._now_us)
+        self._evidence, self._rated = evidence, rated
+        self._estimates += 1
+        self._estimated_at, self._fresh = knowledge.version, 0
+
+    def _prior_means(self) -> dict[str, float]:
+        """q0: by tier, moved by how the model's declared capabilities compare with the others'."""
+        strengths = {
+            model_id: sum(model.capabilities.values()) / len(model.capabilities)
+            for model_id, model in self._profiles.items()
+            if model.capabilities
+        }
+        usual = sum(strengths.values()) / len(strengths) if strengths else 0.0
+        tiers = self.settings.tiers
+        means = {}
+        for model_id, model in self._profiles.items():
+            rank = tiers.index(model.tier) if model.tier in tiers else len(tiers) // 2
+            by_tier = 0.55 + 0.2 * rank / max(1, len(tiers) - 1)
+            means[model_id] = min(max(by_tier + 0.3 * (strengths.get(model_id, usual) - usual), 0.3), 0.95)
+        return means
+
+    def _view(self, kind: Kind, situation: Situation) -> _View:
+        knowledge, eligible = situation.knowledge, situation.eligible
+        state = (knowledge.version, self._estimates, eligible, situation.now_us // 60_000_000)
+        held = self._views.get(kind)
+        if held is not None and held.state == state:
+            return held
+        quality, costs = self._quality, self._costs
+        assert quality is not None and costs is not None  # noqa: S101, PT018 - `_prepare` made them
+        expectations, success, latency_s = [], [], []
+        for model in eligible:
+            model_id = model.model_id
+            ratings = ratings_now(knowledge, kind, model_id, self._basis, self._evidence.before)
+            expectations.append(quality.expect(kind, model_id, ratings))
+            seen = knowledge.outcomes(segment_model_key(kind[0], model_id)).summary(
+                situation.now_us - _SUCCESS_WINDOW_US, 10, now_us=situation.now_us
+            )
+            success.append((seen.successes + _PRIOR_SUCCESSES) / (seen.requests + _PRIOR_SUCCESSES))
+            latency_s.append(None if seen.mean_latency_ms is None else seen.mean_latency_ms / 1000.0)
+        view = _View(state, expectations, costs.expect(kind, eligible, knowledge), success, latency_s)
+        if len(self._views) >= _CACHED_KINDS:
+            self._views.clear()
+        self._views[kind] = view
+        return view
+
+
+def points(prospects: Sequence[Prospect]) -> Mapping[str, tuple[float, float]]:
+    """Each model's expected cost and quality."""
+    return {p.model.model_id: (p.cost_usd, p.quality) for p in prospects}

@@ -110,5 +110,14 @@ class Decision:
         for candidate in self.proposal.candidates:
             score = "" if candidate.score is None else f", score {candidate.score:.4g}"
             fate = f"excluded: {candidate.excluded}" if candidate.excluded else f"p = {candidate.probability:.4g}"
-            lines.append(f"  {candidate.model_id} ({candidate.tier}{score}): {fate}")
+            lines.append(f"  {candidate.model_id} ({candidate.tier}{score}): {fate}{_expected(candidate)}")
         return "\n".join(lines)
+
+
+def _expected(candidate: Candidate) -> str:
+    """What was expected of a call, as far as anything was."""
+    said = ""
+    if candidate.quality is not None:
+        said = f", expected quality {candidate.quality:.3f}"
+        said += "" if candidate.deviation is None else f" +- {candidate.deviation:.3f}"
+    return said + ("" if candidate.cost_usd is None else f", cost ${candidate.cost_usd:.2g}")

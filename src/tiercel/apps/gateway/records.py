@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from tiercel.core.beliefs.change import POLICY as DRIFT
 from tiercel.domain.alerts import Alert
 from tiercel.domain.catalogue import Agent, ModelProfile
 from tiercel.domain.decision import Decision
@@ -26,10 +27,10 @@ def time(at: datetime | None) -> str | None:
 
 
 def segment(place: Segment) -> dict[str, Any]:
-    """The stage or the agent that has statistics of its own."""
+    """The stage or the agent that has statistics of its own, or the model that changed."""
     if place[0] == "stage":
         return {"workflow": place[1], "stage": place[2]}
-    return {"agent_id": place[1]}
+    return {"model" if place[0] == "model" else "agent_id": place[1]}
 
 
 def decision(made: Decision) -> dict[str, Any]:
@@ -56,6 +57,8 @@ def decision(made: Decision) -> dict[str, Any]:
         "degraded": made.degraded,
         "will_judge": made.will_judge,
         "judge_rate": made.judge_rate,
+        "basis": made.basis or None,
+        "vector": list(made.vector),
         "reason": proposal.reason,
         "details": dict(proposal.details),
         "candidates": [
@@ -64,6 +67,9 @@ def decision(made: Decision) -> dict[str, Any]:
                 "tier": c.tier,
                 "probability": c.probability,
                 "score": c.score,
+                "quality": c.quality,
+                "deviation": c.deviation,
+                "cost_usd": c.cost_usd,
                 "excluded": c.excluded,
             }
             for c in proposal.candidates
@@ -129,7 +135,8 @@ def standing(change: StandingChange) -> dict[str, Any]:
     }
 
 
-EVENT_KINDS = ("decision", "outcome", "feedback", "tier_change", "assignment", "alert")
+EVENT_KINDS = ("decision", "outcome", "feedback", "tier_change", "assignment", "drift", "alert")
+_OTHER_CHANGES = {ASSIGNMENT: "assignment", DRIFT: "drift"}
 
 
 def kind_of(happened: Event) -> str:
@@ -142,7 +149,7 @@ def kind_of(happened: Event) -> str:
         case Feedback():
             return "feedback"
         case StandingChange():
-            return "assignment" if happened.policy == ASSIGNMENT else "tier_change"
+            return _OTHER_CHANGES.get(happened.policy, "tier_change")
         case Alert():
             return "alert"
 

@@ -21,6 +21,7 @@ id = "m"
 provider = "p"
 price_usd_per_mtok = { input = 1, output = 2 }
 [[routes]]
+policy = "tier-rules"
 target_quality = 0.9
 """
 

@@ -8,6 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from tiercel.apps.cli.main import program
+from tiercel.bootstrap import POLICIES
+from tiercel.config.settings import DEFAULT_POLICY
 from tiercel.library.feedback_loop import FeedbackLoop
 from tiercel.library.performance import PerformanceTracker
 
@@ -32,8 +34,9 @@ def calls() -> str:
 
 def test_policies() -> None:
     listed = json.loads(run("policies", "--json").stdout)
-    assert {policy["name"] for policy in listed} == {"fixed", "random", "tier-rules", "adaptive-score"}
-    assert [policy["name"] for policy in listed if policy["default"]] == ["tier-rules"]
+    assert {policy["name"] for policy in listed} == set(POLICIES)
+    assert [policy["name"] for policy in listed if policy["default"]] == [DEFAULT_POLICY]
+    assert all(policy.keys() == {"name", "version", "summary", "default"} for policy in listed)
     table = run("policies")
     assert table.exit_code == 0
     assert all(policy["summary"] in table.stdout for policy in listed)

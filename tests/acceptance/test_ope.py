@@ -155,7 +155,7 @@ def test_one_routes_requests_by_its_settings(even: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--policy", "nobody"], "must be one of fixed"),
+        (["--policy", "nobody"], "must be one of contextual"),
         (["--policy", "fixed:nobody"], "must name a model of the log (small, middle, large)"),
         (["--policy", "random:small"], "only fixed names a model"),
         (["--policy", "random", "--route", "nowhere"], "must be one of the configured routes"),

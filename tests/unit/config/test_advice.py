@@ -5,7 +5,7 @@ import pytest
 from tiercel.config.advice import advice
 from tiercel.config.file import parse
 
-POLICIES = ("fixed", "random", "tier-rules", "adaptive-score", "one-that-learns")
+POLICIES = ("fixed", "random", "tier-rules", "adaptive-score", "contextual", "segment", "thompson", "knn")
 SOUND = """
 [[providers]]
 id = "p"
@@ -40,9 +40,17 @@ def test_nothing_to_say_of_a_sound_file() -> None:
             "can choose this model but not call it",
         ),
         ('[[providers]]\nid="q"\nbase_url="https://q"', "providers[1]", "no model is of this provider"),
-        ("[[routes]]\ntarget_quality=0.8", "routes[0].target_quality", "is not used by the policy 'tier-rules'"),
+        (
+            '[[routes]]\npolicy="tier-rules"\ntarget_quality=0.8',
+            "routes[0].target_quality",
+            "is not used by the policy 'tier-rules'",
+        ),
+        ('[[routes]]\nstart_tier="cheap"', "routes[0].start_tier", "is not used by the policy 'contextual'"),
+        ("[[routes]]\nprobe_share=0.1", "routes[0].probe_share", "is not used by the policy 'contextual'"),
+        ('[[routes]]\npolicy="segment"\nfeatures=["f"]', "routes[0].features", "not used by the policy 'segment'"),
+        ('[[routes]]\npolicy="random"\nembedding="e"', "routes[0].embedding", "not used by the policy 'random'"),
         ('[[routes]]\npolicy="random"\nprobe_share=0.1', "routes[0].probe_share", "not used by the policy 'random'"),
-        ('[[routes]]\nmodel="m"', "routes[0].model", "is not used by the policy 'tier-rules'"),
+        ('[[routes]]\nmodel="m"', "routes[0].model", "is not used by the policy 'contextual'"),
         ('[[routes]]\n[[routes]]\nmatch="a/b"', "routes[1].match", "routes[0] stands before it"),
         ('[[routes]]\nmatch="a*/*"\n[[routes]]\nmatch="ab/*"', "routes[1].match", "routes[0] stands before it"),
         ('[[agents]]\nid="a"\nrequired=["codin"]', "agents[0].required[0]", "did you mean 'coding'?"),
@@ -64,7 +72,10 @@ def test_a_fixed_model_outside_its_route() -> None:
 @pytest.mark.parametrize(
     "addition",
     [
-        '[[routes]]\npolicy="one-that-learns"\ntarget_quality=0.8',
+        "[[routes]]\ntarget_quality=0.8",
+        '[[routes]]\npolicy="segment"\nbudget_usd_per_request=0.01',
+        '[[routes]]\npolicy="thompson"\nquality_weight=1\ncost_weight=10\nlatency_weight=0.1',
+        '[[routes]]\npolicy="knn"\nfeatures=["f"]',
         '[[routes]]\npolicy="tier-rules"\nstart_tier="cheap"\nprobe_share=0',
         '[[routes]]\nmatch="a/*"\n[[routes]]',
         '[[routes]]\nmatch="a?/*"\n[[routes]]\nmatch="a*/*"',

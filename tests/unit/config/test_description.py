@@ -26,6 +26,7 @@ policy = "fixed"
 model = "m"
 [[routes]]
 models = ["m"]
+policy = "tier-rules"
 probe_share = 0
 judge = { model = "m", rate = 1 }
 [[agents]]
@@ -57,12 +58,13 @@ def test_sections_are_plain_values_under_the_names_of_the_file() -> None:
         (None, None),
     ]
     assert shown["routes"] == [
-        {"match": "*", "models": "all", "policy": "fixed", "model": "m"},
+        {"match": "*", "models": "all", "policy": "fixed", "model": "m", "embedding_dimensions": 16},
         {
             "match": "*",
             "models": ["m"],
             "policy": "tier-rules",
             "probe_share": 0.0,
+            "embedding_dimensions": 16,
             "judge": {"model": "m", "rate": 1},
         },
     ]

@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 from support.outcomes import Scripted, always, noisy, outcomes
 from tiercel.bootstrap import POLICIES, build_policy
 from tiercel.config.settings import RouteSettings, Settings
+from tiercel.core.beliefs.costs import USUAL_COMPLETION_TOKENS
 from tiercel.core.policies.base import Policy
 from tiercel.core.replay.books import SOURCE, WARM_POLICY, Features, Terms
-from tiercel.core.replay.catalogue import profiles
+from tiercel.core.replay.catalogue import profiles, tokens_of
 from tiercel.core.replay.driver import offered, replay
 from tiercel.core.replay.figures import run_figures
-from tiercel.core.replay.table import OutcomeTable
+from tiercel.core.replay.table import OutcomeTable, Recorded
 from tiercel.core.statistics.fold import model_key, segment_model_key
 from tiercel.core.statistics.label_clock import HALF_LIFE_LABELS
+from tiercel.domain.catalogue import Price
 from tiercel.domain.decision import Decision
 from tiercel.domain.events import Outcome, StandingChange
 from tiercel.domain.request import stage_segment
@@ -178,13 +180,27 @@ def test_a_review_changes_what_serves_as_it_would_in_the_router() -> None:
     assert [trace.models[step.greedy] for step in trace.steps][::199] == ["m0", "m1"]
 
 
-def test_what_the_table_does_not_have_is_not_made_up() -> None:
-    rows = [query.recorded[0]._replace(cost_usd=None) for query in TABLE.queries]
-    assert rows[0].latency_ms is None
-    policy = always("m0")
-    replay(TABLE, policy)
+def test_where_tokens_are_unknown_as_many_are_told_of_as_the_cost_buys_at_the_listed_price() -> None:
+    dear = outcomes([("t", [(1.0, 0.1), (1.0, cost)]) for cost in (0.1, 0.3)])
+    assert [model.price for model in profiles(dear)] == [
+        Price(0.0, 0.1 / USUAL_COMPLETION_TOKENS * 1e6),
+        Price(0.0, 0.2 / USUAL_COMPLETION_TOKENS * 1e6),
+    ]
+    policy = always("m1")
+    replay(dear, policy)
     shown = [event for batch in policy.batches for event in batch if isinstance(event, Outcome)]
-    assert {(o.prompt_tokens, o.completion_tokens, o.latency_ms) for o in shown} == {(None, None, 0.0)}
+    assert {(o.prompt_tokens, o.completion_tokens, o.cost_usd, o.latency_ms) for o in shown} == {
+        (0, USUAL_COMPLETION_TOKENS // 2, 0.1, 0.0),
+        (0, USUAL_COMPLETION_TOKENS * 3 // 2, 0.3, 0.0),
+    }
+
+
+def test_what_neither_table_nor_price_tells_is_not_made_up() -> None:
+    free = Recorded(1.0, 0.0)
+    assert tokens_of(free, Price(0.0, 0.0)) == (None, None)
+    assert tokens_of(free, None) == (None, None)
+    assert tokens_of(Recorded(1.0, None), Price(0.0, 1.0)) == (None, None)
+    assert tokens_of(Recorded(1.0, 0.5, None, 7, 9), Price(0.0, 1.0)) == (7, 9)
 
 
 def test_a_model_that_is_not_there_does_nothing() -> None:

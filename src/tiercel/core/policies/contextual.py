@@ -76,7 +76,7 @@ class ContextualPolicy(BasePolicy):
         room = self.pacer.room()
         utilities = [self._utility(prospect, price) for prospect in prospects]
         allowed = _within(prospects, utilities, room)
-        best = max(range(len(prospects)), key=lambda i: (allowed[i], -prospects[i].cost_usd))
+        best = _best(prospects, allowed)
         shares = self.shares(prospects, allowed, best)
         candidates = tuple(
             _candidate(prospect, share, utility)
@@ -186,6 +186,12 @@ def _within(prospects: Sequence[Prospect], utilities: Sequence[float], room_usd:
         utility if prospect.cost_usd <= max(room_usd, cheapest) else -math.inf
         for prospect, utility in zip(prospects, utilities, strict=True)
     ]
+
+
+def _best(prospects: Sequence[Prospect], utilities: Sequence[float]) -> int:
+    """The highest utility, of equals the cheapest; a newcomer only where nobody else may serve."""
+    known = [i for i, p in enumerate(prospects) if utilities[i] > -math.inf and not p.newcomer]
+    return max(known or range(len(prospects)), key=lambda i: (utilities[i], -prospects[i].cost_usd))
 
 
 def _reason(best: Prospect, price: float, goal: Goal) -> str:

@@ -22,9 +22,8 @@ _SQRT2 = math.sqrt(2.0)
 class ExplorationSettings:
     """`most` is the largest share of one model that is not believed best; `floor` that of all together at least.
 
-    `budget_share` of a budget may be spent on trying dearer models. A model with fewer than `newcomer_ratings`, where
-    the best has that many, is tried with `trial` of the traffic while it could be better, and not given more than
-    `most` before.
+    `budget_share` of a budget may be spent on trying dearer models. A newcomer is tried with `trial` of the traffic
+    while it could be better by `trial_width` standard deviations, and not given more than `most` before it is known.
     """
 
     temperature: float = 0.15
@@ -33,7 +32,6 @@ class ExplorationSettings:
     budget_share: float = 0.10
     trial: float = 0.1
     trial_width: float = 1.5
-    newcomer_ratings: float = 30.0
 
 
 def explore(
@@ -59,7 +57,7 @@ def explore(
         spread = math.sqrt(prospect.variance + greedy.variance)
         gap = utilities[best] - utilities[i]
         share = min(settings.most, 0.5 * math.erfc(gap / (spread * settings.temperature * _SQRT2)))
-        if prospect.ratings < settings.newcomer_ratings <= greedy.ratings / 2 and gap < settings.trial_width * spread:
+        if prospect.newcomer and gap < settings.trial_width * spread:
             share = max(share, settings.trial)
         extra = prospect.cost_usd - greedy.cost_usd
         if budget_usd is not None and extra > 0:

@@ -34,7 +34,8 @@ class Prospect(NamedTuple):
     """What is expected of one model for one request.
 
     `quality` is in 0..1 and counts a failed call as 0; `variance` is that of the belief in its mean; `cost_usd` and
-    `latency_s` (None: no call yet) are of one call; `ratings` is the weight of the model's ratings on all requests.
+    `latency_s` (None: no call yet) are of one call; `newcomer` says that the model came later than the others and has
+    few ratings so far.
     """
 
     model: ModelProfile
@@ -42,16 +43,21 @@ class Prospect(NamedTuple):
     variance: float
     cost_usd: float
     latency_s: float | None
-    ratings: float
+    newcomer: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutlookSettings:
-    """`tiers` orders tiers for the prior. Effects are estimated anew after `every` ratings, or a twentieth of all."""
+    """`tiers` orders tiers for the prior. Effects are estimated anew after `every` ratings, or a twentieth of all.
+
+    A model first seen when there were `established` ratings is a newcomer until it has `newcomer_ratings` of its own.
+    """
 
     priors: Priors = field(default_factory=Priors)
     tiers: tuple[str, ...] = DEFAULT_TIERS
     every: int = 20
+    established: float = 100.0
+    newcomer_ratings: float = 30.0
 
 
 class _View(NamedTuple):
@@ -70,7 +76,8 @@ class Outlook:
     def __init__(self, settings: OutlookSettings | None = None) -> None:
         self.settings = settings or OutlookSettings()
         self._profiles: dict[str, ModelProfile] = {}
-        self._known: set[int] = set()
+        self._newcomers: set[str] = set()
+        self._seen: set[str] = set()
         self._basis, self._size = "", 0
         self._knowledge: Knowledge | None = None
         self._evidence = Evidence(0)
@@ -95,8 +102,8 @@ class Outlook:
             if figures and quality is not None:
                 mean += dot(quality.slope(model.model_id), figures)
             mean = min(max(mean, 0.0), 1.0) * view.success[i]
-            rated = self._rated.get(model.model_id, 0.0)
-            prospects.append(Prospect(model, mean, variance, view.costs[i], view.latency_s[i], rated))
+            newcomer = model.model_id in self._newcomers
+            prospects.append(Prospect(model, mean, variance, view.costs[i], view.latency_s[i], newcomer))
         return prospects
 
     def noise(self, expected: float) -> float:
@@ -108,8 +115,8 @@ class Outlook:
         for event in events:
             if isinstance(event, Feedback | Outcome):
                 self._fresh += 1
-                if isinstance(event, Feedback) and event.model in self._rated:
-                    self._rated[event.model] += event.label.weight
+                if isinstance(event, Feedback) and event.model in self._newcomers:
+                    self._welcome(event.model, event.label.weight)
             elif isinstance(event, StandingChange) and event.policy == DRIFT:
                 self._fresh += 1_000_000
         if self._knowledge is not None and self._fresh >= self._due():
@@ -141,8 +148,19 @@ class Outlook:
         self._quality = QualityBeliefs(evidence, self._prior_means(), self.settings.priors)
         self._costs = CostBeliefs(knowledge, self._basis, self._now_us)
         self._evidence, self._rated = evidence, rated
+        for model in self._profiles.keys() - self._seen:
+            if evidence.labels >= self.settings.established:
+                self._newcomers.add(model)
+                self._welcome(model, 0.0)
+        self._seen |= self._profiles.keys()
         self._estimates += 1
         self._estimated_at, self._fresh = knowledge.version, 0
+
+    def _welcome(self, model: str, ratings: float) -> None:
+        """A newcomer got so many more ratings: with enough of them it is none any more."""
+        self._rated[model] = self._rated.get(model, 0.0) + ratings
+        if self._rated[model] >= self.settings.newcomer_ratings:
+            self._newcomers.discard(model)
 
     def _prior_means(self) -> dict[str, float]:
         """q0: by tier, moved by how the model's declared capabilities compare with the others'."""

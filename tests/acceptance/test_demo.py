@@ -34,10 +34,21 @@ def result(*options: str) -> dict[str, Any]:
 
 def test_a_seed_makes_the_routing_reproducible() -> None:
     # enough for stages to move: the moves, and all that follows from them, must be the same
-    first, second = (result("--prompts", "320", "--seed", "5") for _ in range(2))
+    options = ("--prompts", "320", "--policy", "tier-rules")
+    first, second = (result(*options, "--seed", "5") for _ in range(2))
     assert first["tier_changes"]
     assert {**first, "run": None} == {**second, "run": None}
-    assert result("--prompts", "320", "--seed", "6")["routing_sha256"] != first["routing_sha256"]
+    assert result(*options, "--seed", "6")["routing_sha256"] != first["routing_sha256"]
+
+
+def test_the_default_policy_beats_the_best_fixed_mix_within_its_budget() -> None:
+    found = result()
+    assert found["requests"] == 1824
+    # the bucket's first ten requests' worth and what was under way at the end
+    assert found["budget"]["spend_over_budget"] < 1.02
+    assert found["gain_over_hull"] > 0.01
+    assert found["last_half"]["gain_over_hull"] > 0.01
+    assert found["saved_against_always_best"]["cost_share"] > 0.98
 
 
 def test_the_gateways_books_agree_with_the_table() -> None:
@@ -51,12 +62,14 @@ def test_what_it_prints_without_a_terminal() -> None:
     assert run.returncode == 0, run.stderr
     assert "160 real prompts" in run.stdout
     assert "Saved against always-best" in run.stdout
+    assert "Budget: $0.25 per 1,000 requests; spent" in run.stdout
+    assert "the hindsight hull" in run.stdout
     assert "\x1b" not in run.stdout
     assert run.stderr == ""
 
 
 def test_wrong_options_are_one_line_each() -> None:
-    for options in (["--policy", "nope"], ["--prompts", "0"], ["--dir", str(Path(__file__).parent)]):
+    for options in (["--policy", "nope"], ["--prompts", "0"], ["--budget", "0"], ["--dir", str(Path(__file__).parent)]):
         run = demo(*options)
         assert run.returncode == 2
         assert run.stderr.startswith("tiercel: ")

@@ -9,6 +9,7 @@ client.py     a user of the gateway: asks, rates, and looks
 replay.py     the run: waves of prompts, ratings some waves later
 learned.py    what the gateway says it learned
 baselines.py  what the choices without a router would have reached, from the same table
+picture.py    quality against cost, drawn with characters
 result.py     what came of it, as one record and as JSON
 display.py    the run on a terminal
 summary.py    its result on a terminal

@@ -17,6 +17,7 @@ from tiercel.apps.demo.folder import DemoSettings
 from tiercel.apps.demo.learned import Move
 from tiercel.apps.demo.replay import Progress
 from tiercel.apps.demo.table import MODELS
+from tiercel.core.policies.tier_rules import TierRulesPolicy
 from tiercel.domain.catalogue import ModelTier
 
 _COLOURS: Mapping[str, str] = {ModelTier.CHEAP: "green", ModelTier.CAPABLE: "cyan", ModelTier.PREMIUM: "magenta"}
@@ -34,8 +35,12 @@ def announce(console: Console, settings: DemoSettings) -> None:
     """Say what is about to be seen."""
     console.print(Text(f"\n{settings.prompts:,} real prompts, three models, one tiercel gateway", "bold"))
     console.print(Text("  ").join(tier_text(model.tier).append(f" {model.model_id}") for model in MODELS))
-    rated = f"{settings.feedback_share:.0%} of the answers rated, late"
-    console.print(f"policy {settings.policy}; {rated}; good enough is {settings.good_enough:g}; seed {settings.seed}\n")
+    rated = f"{settings.feedback_share:.0%} of answers rated, late"
+    if settings.has_budget:
+        goal = f"budget {dollars(1000 * settings.budget_usd)} per 1,000"
+    else:
+        goal = f"good enough is {settings.good_enough:g}" if settings.policy == TierRulesPolicy.name else "no budget"
+    console.print(f"policy {settings.policy}; {goal}; {rated}; seed {settings.seed}\n")
 
 
 @contextmanager
@@ -50,7 +55,12 @@ def watching(console: Console) -> Iterator[Tell]:
 
 def tier_text(*tiers: str, between: str = " -> ") -> Text:
     """Tiers in their colours."""
-    return Text(between).join(Text(tier, _COLOURS.get(tier, "")) for tier in tiers)
+    return Text(between).join(Text(tier, tier_style(tier)) for tier in tiers)
+
+
+def tier_style(tier: str) -> str:
+    """The colour of a tier."""
+    return _COLOURS.get(tier, "")
 
 
 def dollars(cost_usd: float) -> str:

@@ -6,25 +6,37 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tiercel import bootstrap
 from tiercel.apps.demo.table import MODELS, PROMPTS
 from tiercel.config.settings import DEFAULT_POLICY
+from tiercel.core.policies.contextual import ContextualPolicy
 from tiercel.domain.errors import InvalidInput, Problem
 
 CONFIG_NAME = "tiercel.toml"
+DEFAULT_BUDGET_USD = 0.00025
+"""Per request: $0.25 per 1,000, about half of what always asking the middle model would cost.
+
+There nobody can buy quality by choosing one model: the cheapest is far below what the money allows and the next costs
+twice as much, so what is reached above the best fixed mix is reached by telling requests apart.
+"""
 _FIRST_LINE = "# written by tiercel demo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoSettings:
-    """The options of `tiercel demo`. Equal ones route alike, but for policies that look at measured latencies.
+    """The options of `tiercel demo`. Equal ones send the same requests in the same waves and rate the same ones.
+
+    Rule policies then route alike. One that keeps a budget sees the requests of a wave in the order of their arrival,
+    and what some cost before others are decided; its runs differ a little.
 
     `prompts` is how many of the table's are sent. `feedback_share` (0..1) of the answers are rated, `delay` waves
-    after the one they were given in. `speed` divides the measured latencies. `good_enough` (0..1) is the quality below
-    which a stage moves up. `port` 0 means any free one; `folder` None a temporary one, removed at the end.
+    after the one they were given in. `speed` divides the measured latencies. `budget_usd` is what a request may cost on
+    average, for a policy that learns a price of money; `good_enough` (0..1) is the quality below which a stage moves
+    up, for `tier-rules`. `port` 0 means any free one; `folder` None a temporary one, removed at the end.
 
     Raises `InvalidInput` with every problem.
     """
@@ -35,10 +47,16 @@ class DemoSettings:
     delay: int = 4
     speed: float = 100.0
     policy: str = DEFAULT_POLICY
+    budget_usd: float = DEFAULT_BUDGET_USD
     good_enough: float = 0.8
     port: int = 0
     folder: Path | None = None
     keep: bool = False
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether the policy keeps one."""
+        return issubclass(bootstrap.POLICIES[self.policy][0], ContextualPolicy)
 
     def __post_init__(self) -> None:
         checks = (
@@ -47,6 +65,7 @@ class DemoSettings:
             ("--feedback-share", 0 <= self.feedback_share <= 1, "must be in 0..1", self.feedback_share),
             ("--delay", self.delay >= 0, "must be at least 0", self.delay),
             ("--speed", 1 <= self.speed <= 1_000_000, "must be in 1..1000000", self.speed),
+            ("--budget", 0 < self.budget_usd < inf, "must be above 0 USD per request", self.budget_usd),
             ("--good-enough", 0 <= self.good_enough <= 1, "must be in 0..1", self.good_enough),
             ("--port", 0 <= self.port <= 65_535, "must be in 0..65535", self.port),
             (
@@ -119,6 +138,7 @@ base_url = "http://127.0.0.1:{upstream_port}/v1"
 [[routes]]
 match = "*"
 policy = {json.dumps(settings.policy)}
+{f"budget_usd_per_request = {settings.budget_usd!r}" if settings.has_budget else ""}
 """
 
 

@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 from tiercel.apps.demo.client import GatewayClient
 from tiercel.apps.demo.table import WORKFLOW
-from tiercel.core.policies.tier_rules import TierRulesPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +27,18 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The tiers that serve a stage now (several where the policy has no favourite), and why."""
+    """The tier that serves a stage now, and why."""
 
-    tiers: tuple[str, ...]
+    tier: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What serves each stage at the end, the moves on the way there, and what all calls cost by the gateway's books."""
+    """What serves each stage at the end, the moves on the way there, and what all calls cost by the gateway's books.
+
+    `standings` is empty where the policy decides request by request.
+    """
 
     standings: Mapping[str, Standing]
     moves: Sequence[Move]
@@ -64,7 +66,7 @@ async def following(client: GatewayClient) -> AsyncIterator[list[Move]]:
 
 
 async def learned(client: GatewayClient, stages: Sequence[str], moves: Sequence[Move]) -> Learned:
-    """Ask what serves each of `stages` now. `moves` are those heard of."""
+    """Ask which tier serves each of `stages` now. `moves` are those heard of."""
     standings = {stage: await _standing(client, stage) for stage in stages}
     stats = await client.get("/v1/stats")
     # stages that moved on the same ratings are told of in no particular order
@@ -79,14 +81,11 @@ def finding(reason: str) -> str:
 
 async def _standing(client: GatewayClient, stage: str) -> Standing:
     decision = await client.decide(stage)
-    probabilities = {candidate["tier"]: candidate["probability"] for candidate in decision["candidates"]}
-    tiers = tuple(tier for tier, p in probabilities.items() if p == max(probabilities.values()))
-    if decision["policy"] != TierRulesPolicy.name:
-        return Standing(tiers, decision["reason"])
-    where = f"workflow={WORKFLOW}&stage={quote(stage)}&current_tier={quote(tiers[0])}"
+    tier = max(decision["candidates"], key=lambda candidate: candidate["probability"])["tier"]
+    where = f"workflow={WORKFLOW}&stage={quote(stage)}&current_tier={quote(tier)}"
     (advice,) = (await client.get(f"/v1/recommendations?{where}"))["data"]
-    doubt = "" if advice["recommended_tier"] == tiers[0] else ", not certain yet"
-    return Standing(tiers, finding(advice["reason"]) + doubt)
+    doubt = "" if advice["recommended_tier"] == tier else ", not certain yet"
+    return Standing(tier, finding(advice["reason"]) + doubt)
 
 
 def _move(change: Mapping[str, Any]) -> Move:

@@ -22,6 +22,7 @@ from tiercel.apps.demo.result import Result, result_of
 from tiercel.apps.demo.summary import summarise
 from tiercel.apps.demo.table import WORKFLOW, prompts
 from tiercel.config.environment import PROCESS
+from tiercel.core.policies.tier_rules import TierRulesPolicy
 
 
 def run(settings: DemoSettings, console: Console, *, as_json: bool = False) -> None:
@@ -66,14 +67,16 @@ async def _replayed(url: str, settings: DemoSettings, console: Console) -> Resul
         feedback_share=settings.feedback_share,
         delay=settings.delay,
     )
-    stages = sorted({prompt.stage for prompt in plan.prompts})
+    by_tier = settings.policy == TierRulesPolicy.name
+    stages = sorted({prompt.stage for prompt in plan.prompts}) if by_tier else []
     async with GatewayClient(url) as client, following(client) as moves:
         began_s = time.monotonic()
         with watching(console) as tell:
             async for progress in replay(client, plan):
                 tell(progress, moves)
         took_s = time.monotonic() - began_s
-        return result_of(progress, await learned(client, stages, moves), took_s)
+        budget_usd = settings.budget_usd if settings.has_budget else None
+        return result_of(progress, await learned(client, stages, moves), took_s, budget_usd=budget_usd)
 
 
 def _keep(console: Console, url: str) -> None:

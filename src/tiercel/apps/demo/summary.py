@@ -8,17 +8,23 @@ from rich.table import Table
 from rich.text import Text
 
 from tiercel.apps.demo.baselines import Figures
-from tiercel.apps.demo.display import dollars, tier_text
-from tiercel.apps.demo.result import BEST, MIX, Result
+from tiercel.apps.demo.display import dollars, tier_style, tier_text
+from tiercel.apps.demo.picture import Mark, picture
+from tiercel.apps.demo.result import BEST, MIX, OTHERS, RANDOM, Result
 from tiercel.apps.demo.table import MODELS, latencies
+from tiercel.core.replay.hull import Point
 
 
 def summarise(console: Console, result: Result) -> None:
     """Print what tiercel reached beside the choices without it, what was saved, and what was learned on the way."""
     console.print(_comparison(result))
     console.print(_saved(result))
-    console.print(f"{_beside_mix(result)}\n")
-    console.print(_stages(result))
+    if result.budget_usd is not None:
+        console.print(_spent(result, result.budget_usd))
+    console.print()
+    console.print(_drawn(result))
+    console.print(f"\n{_beside_mix(result)}\n")
+    console.print(_moved_stages(result) if result.stages[0].tier else _stages(result))
     console.print(Text(_sources(result), "dim"))
 
 
@@ -61,23 +67,53 @@ def _saved(result: Result) -> Text:
     return Text(f"\nSaved against always-best: {share:.1%} of the cost, {quality}.", "bold green")
 
 
+def _spent(result: Result, budget_usd: float) -> str:
+    budget, spent = dollars(1000 * budget_usd), dollars(1000 * result.tiercel.cost_usd)
+    return f"Budget: {budget} per 1,000 requests; spent {spent}, {result.tiercel.cost_usd / budget_usd:.1%} of it."
+
+
+def _drawn(result: Result) -> Text:
+    marks = [Mark(Point(result.tiercel.cost_usd, result.tiercel.quality), "*", "tiercel", "bold")]
+    for model in MODELS:
+        figures = result.others[OTHERS[model.tier]]
+        marks.append(Mark(Point(figures.cost_usd, figures.quality), "o", OTHERS[model.tier], tier_style(model.tier)))
+    figures = result.others[RANDOM]
+    marks.append(Mark(Point(figures.cost_usd, figures.quality), "o", RANDOM))
+    return picture(marks, result.hull, result.budget_usd)
+
+
 def _beside_mix(result: Result) -> str:
-    points = 100 * (result.tiercel.quality - result.others[MIX].quality)
-    verdict = f"{abs(points):.1f} points {'better' if points > 0 else 'worse'}" if abs(points) >= 0.05 else "as good"
+    half = f", in the last half {_points(result.last_half.gain)}" if result.last_half else ""
     return (
-        f"{MIX.capitalize()}: the fixed odds between two models that are best for the same\n"
-        f"money, which nobody knows beforehand. tiercel was {verdict}."
+        f"Dotted: the {MIX}, the fixed odds between two models that are best for so\n"
+        f"much money, which nobody knows beforehand (the hindsight hull).\n"
+        f"For its money tiercel was {_points(result.gain)}{half}."
     )
 
 
+def _points(gain: float) -> str:
+    points = 100 * gain
+    return f"{abs(points):.1f} points {'better' if points > 0 else 'worse'}" if abs(points) >= 0.05 else "as good"
+
+
 def _stages(result: Result) -> Table:
+    """How good each model alone would have been, and what share of the newest half it has."""
+    table = _table(("stage", False), ("asked", True), ("quality", True))
+    for model in MODELS:
+        table.add_column(tier_text(model.tier).append("\nalone, has"), justify="right")
+    for stage in result.stages:
+        cells = [f"{stage.alone[model.tier]:.3f} {stage.shares[model.tier]:>5.0%}" for model in MODELS]
+        table.add_row(stage.name, f"{stage.requests:,}", f"{stage.quality:.3f}", *cells)
+    return table
+
+
+def _moved_stages(result: Result) -> Table:
     table = _table(("stage", False), ("asked", True), ("quality", True), ("served by", False), ("because", False))
     for stage in result.stages:
         moves = [move for move in result.moves if move.stage == stage.name]
-        served = tier_text(*stage.tiers, between=", ")
-        path = tier_text(*(move.previous for move in moves), "").append_text(served)
+        path = tier_text(*(move.previous for move in moves), stage.tier or "")
         reason = f"{moves[-1].reason} at {moves[-1].previous}" if moves else stage.reason
-        table.add_row(stage.name, f"{stage.requests:,}", f"{stage.quality:.3f}", path, Text(reason, "dim"))
+        table.add_row(stage.name, f"{stage.requests:,}", f"{stage.quality:.3f}", path, Text(reason or "", "dim"))
     return table
 
 

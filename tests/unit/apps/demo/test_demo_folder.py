@@ -9,12 +9,13 @@ from tiercel.apps.demo.folder import DemoSettings, work_folder, write_config
 from tiercel.domain.errors import InvalidInput
 
 
-def test_the_configuration_is_read_as_meant(tmp_path: Path) -> None:
-    settings = DemoSettings(seed=7, policy="random", good_enough=0.75)
+@pytest.mark.parametrize(("policy", "budget_usd"), [("random", None), ("tier-rules", None), ("contextual", 0.0001)])
+def test_the_configuration_is_read_as_meant(tmp_path: Path, policy: str, budget_usd: float | None) -> None:
+    settings = DemoSettings(seed=7, policy=policy, good_enough=0.75, budget_usd=0.0001)
     read = bootstrap.load_settings(write_config(tmp_path, settings, port=8123, upstream_port=9123))
     assert (read.server.port, read.server.seed) == (8123, 7)
     assert read.feedback.quality_threshold == 0.75
-    assert [route.policy for route in read.routes] == ["random"]
+    assert [(route.policy, route.budget_usd_per_request) for route in read.routes] == [(policy, budget_usd)]
     assert [(model.model_id, model.tier) for model in read.models] == [
         ("llama-3.1-8b", "cheap"),
         ("mistral-large-2512", "capable"),
@@ -26,7 +27,15 @@ def test_the_configuration_is_read_as_meant(tmp_path: Path) -> None:
 def test_every_problem_of_the_options_is_told() -> None:
     with pytest.raises(InvalidInput) as error:
         DemoSettings(
-            prompts=0, seed=-1, feedback_share=1.1, delay=-1, speed=0.5, policy="nope", good_enough=2, port=70_000
+            prompts=0,
+            seed=-1,
+            feedback_share=1.1,
+            delay=-1,
+            speed=0.5,
+            policy="nope",
+            budget_usd=0.0,
+            good_enough=2,
+            port=70_000,
         )
     assert [problem.path for problem in error.value.problems] == [
         "--prompts",
@@ -34,6 +43,7 @@ def test_every_problem_of_the_options_is_told() -> None:
         "--feedback-share",
         "--delay",
         "--speed",
+        "--budget",
         "--good-enough",
         "--port",
         "--policy",

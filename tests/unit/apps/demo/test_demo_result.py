@@ -14,6 +14,7 @@ from tiercel.apps.demo.replay import Plan, Progress
 from tiercel.apps.demo.result import Result, result_of
 from tiercel.apps.demo.summary import summarise
 from tiercel.apps.demo.table import MODELS, prompts
+from tiercel.core.replay.hull import Hull, Point
 
 CHEAP, CAPABLE, PREMIUM = (model.model_id for model in MODELS)
 EASY = ("gsm8k", "arc_challenge")
@@ -26,13 +27,14 @@ def served(pick: dict[str, str], otherwise: str, count: int = 1824) -> Progress:
     return Progress(plan, replies, [(64 + index % 16, 0.3) for index in sorted(plan.rated)])
 
 
-def result(progress: Progress) -> Result:
-    stages = {prompt.stage for prompt in progress.plan.prompts}
+def result(progress: Progress, *, by_tier: bool = True, budget_usd: float | None = None) -> Result:
+    stages = {prompt.stage for prompt in progress.plan.prompts} if by_tier else set()
     move = Move("2026-01-01T00:00:00+00:00", "mmlu", "cheap", "capable", 17, "Low quality (0.76)")
     standings = {
-        stage: Standing(("cheap",) if stage in EASY else ("capable",), "Acceptable quality (0.94)") for stage in stages
+        stage: Standing("cheap" if stage in EASY else "capable", "Acceptable quality (0.94)") for stage in stages
     }
-    return result_of(progress, Learned(standings, [move], 0.5), took_s=12.0)
+    moves = [move] if by_tier else []
+    return result_of(progress, Learned(standings, moves, 0.5), took_s=12.0, budget_usd=budget_usd)
 
 
 def printed(found: Result, *, width: int = 80) -> str:
@@ -68,7 +70,8 @@ def test_a_router_that_loses_is_said_to_lose() -> None:
     # the dearest model for what the cheapest can do, and the cheapest for the rest
     found = result(served(dict.fromkeys(EASY, PREMIUM), CHEAP))
     assert found.tiercel.quality < found.others["best mix"].quality
-    assert "points worse." in printed(found)
+    assert found.gain < 0
+    assert "points worse, in the last half" in flat(printed(found))
     assert "x cost, -" in flat(printed(found)).partition("always capable")[2].partition("points")[0]
 
 
@@ -86,13 +89,44 @@ def test_the_json_is_json_and_equal_runs_give_equal_results() -> None:
     ]
 
 
-def test_everything_printed_fits_80_columns() -> None:
+def test_what_was_spent_is_held_against_the_budget() -> None:
+    found = result(served(dict.fromkeys(EASY, CHEAP), CAPABLE), by_tier=False, budget_usd=0.0005)
+    spent = found.json()["budget"]["spend_over_budget"]
+    assert spent == pytest.approx(found.tiercel.cost_usd / 0.0005)
+    assert f"Budget: $0.50 per 1,000 requests; spent $0.38, {spent:.1%} of it." in printed(found)
+    assert result(served({}, CAPABLE)).json()["budget"] is None
+
+
+def test_the_gain_is_what_the_hull_does_not_reach() -> None:
+    found = result(served(dict.fromkeys(EASY, CHEAP), CAPABLE))
+    hull = Hull.of(Point(usd, quality) for usd, quality in found.hull.vertices)
+    assert found.gain == pytest.approx(found.tiercel.quality - hull.quality_at(found.tiercel.cost_usd))
+    assert found.gain > 0.01
+    # one model alone lies on it
+    assert result(served({}, CAPABLE)).gain == pytest.approx(0)
+    half = found.last_half
+    assert half is not None
+    assert half.gain == pytest.approx(found.gain, abs=0.02)
+
+
+def test_without_stages_that_move_each_shows_who_has_it() -> None:
+    found = result(served(dict.fromkeys(EASY, CHEAP), CAPABLE), by_tier=False)
+    stage = next(stage for stage in found.stages if stage.name == "gsm8k")
+    assert (stage.tier, stage.shares) == (None, {"cheap": 1, "capable": 0, "premium": 0})
+    assert stage.quality == stage.alone["cheap"]
+    assert f"gsm8k {stage.requests} {stage.quality:.3f} {stage.quality:.3f} 100%" in flat(printed(found))
+
+
+@pytest.mark.parametrize("by_tier", [True, False])
+@pytest.mark.parametrize("policy", ["contextual", "tier-rules", "random"])
+def test_everything_printed_fits_80_columns(*, by_tier: bool, policy: str) -> None:
     stream = io.StringIO()
     console = Console(file=stream, width=1000)
-    announce(console, DemoSettings())
+    announce(console, DemoSettings(policy=policy))
     with watching(console) as tell:
         tell(served({}, CAPABLE), [])
-    summarise(console, result(served(dict.fromkeys(EASY, CHEAP), CAPABLE)))
+    found = result(served(dict.fromkeys(EASY, CHEAP), CAPABLE), by_tier=by_tier, budget_usd=0.0005)
+    summarise(console, found)
     lines = [line.rstrip() for line in stream.getvalue().splitlines()]
     assert max(map(len, lines)) <= 80, max(lines, key=len)
 

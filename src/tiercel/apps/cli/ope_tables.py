@@ -96,7 +96,7 @@ def _assumptions(report: OffPolicyReport) -> list[str]:
     if report.blind:
         said.append(
             f"{report.without_vector:,} of the {report.rows:,} rows were logged without the prompt's figures, and the "
-            f"prompt itself never is: {', '.join(report.blind)} decides there without them."
+            f"prompt itself never is: {', '.join(report.blind)} had to do without them there."
         )
     return said
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tiercel.core.statistics.fold import micros
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.events import StandingChange
 from tiercel.domain.request import Segment
@@ -20,6 +21,7 @@ class Change(NamedTuple):
     era: int = 0
     shift: float = 0.0
     samples: float = 0.0
+    at_us: int = 0
 
 
 _NEVER = Change()
@@ -39,4 +41,5 @@ def latest_change(knowledge: Knowledge, model_id: str) -> Change:
 def change_of(standing: StandingChange) -> Change:
     """What a standing change under `POLICY` says."""
     evidence = standing.evidence
-    return Change(standing.revision, float(evidence.get("shift", 0.0)), float(evidence.get("samples", 0.0)))
+    shift, samples = float(evidence.get("shift", 0.0)), float(evidence.get("samples", 0.0))
+    return Change(standing.revision, shift, samples, micros(standing.changed_at))

@@ -16,10 +16,13 @@ from collections import deque
 from dataclasses import dataclass, field
 
 DRIFT = 0.4
-THRESHOLD = 12.0
+THRESHOLD = 15.0
+MENDED = 5.0
+"""The threshold for a model that got worse to be called mended: a mistake costs a few trials."""
 CLIP = 3.0
-FIRST_SAMPLES = 15
+FIRST_SAMPLES = 30
 """So many ratings of a model are needed before it can be said to have changed."""
+_SHRUNK = 3.0
 _RECENT = 40
 _COMMON_FROM = 3
 _COMMON_OF = 20
@@ -44,7 +47,8 @@ class _Side:
 
 @dataclass(slots=True)
 class _Watch:
-    seen: int = 0
+    wait: int = FIRST_SAMPLES
+    fallen: bool = False
     up: _Side = field(default_factory=_Side)
     down: _Side = field(default_factory=_Side)
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
@@ -70,24 +74,25 @@ class DriftWatch:
     def add(self, model: str, difference: float, variance: float) -> Alarm | None:
         """Take note of a rating that was `difference` above its expectation, which has that `variance`."""
         watch = self._watches.setdefault(model, _Watch())
-        watch.seen += 1
         own = difference - self._common(model)
         watch.recent.append(difference)
-        if watch.seen <= FIRST_SAMPLES:
+        if watch.wait > 0:
+            watch.wait -= 1
             return None
         step = max(-CLIP, min(CLIP, own / math.sqrt(max(variance, 1e-6))))
         watch.up.add(step - DRIFT, own)
         watch.down.add(-step - DRIFT, own)
         for side in (watch.up, watch.down):
-            if side.total > self._threshold:
-                alarm = Alarm(model, side.differences / side.samples, side.samples, side.total)
-                self.reset(model)
-                return alarm
+            threshold = MENDED if watch.fallen and side is watch.up else self._threshold
+            if side.total > threshold:
+                shift = side.differences / (side.samples + _SHRUNK)
+                self.reset(model, fallen=shift < 0)
+                return Alarm(model, shift, side.samples, side.total)
         return None
 
-    def reset(self, model: str) -> None:
-        """Start anew: the model is known to have changed."""
-        self._watches[model] = _Watch()
+    def reset(self, model: str, *, fallen: bool) -> None:
+        """Start anew: the model is known to have changed, for the worse where it has `fallen`."""
+        self._watches[model] = _Watch(wait=0 if fallen else FIRST_SAMPLES, fallen=fallen)
 
     def _common(self, model: str) -> float:
         """By how much everybody's newest ratings were above expectation; 0 where too few others were rated."""

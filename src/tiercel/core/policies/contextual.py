@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from tiercel.core.beliefs.change import POLICY as DRIFT
-from tiercel.core.beliefs.change import latest_change, model_segment
+from tiercel.core.beliefs.change import change_of, latest_change, model_segment
 from tiercel.core.beliefs.drift import Alarm, DriftWatch
 from tiercel.core.pacing import Goal, Pacer, PacingSettings
 from tiercel.core.policies.base import BasePolicy, Situation
@@ -119,7 +119,7 @@ class ContextualPolicy(BasePolicy):
                 self._rated(event)
             elif isinstance(event, StandingChange) and event.policy == DRIFT:
                 model_id = event.segment[-1]
-                self._watch.reset(model_id)
+                self._watch.reset(model_id, fallen=change_of(event).shift < 0)
                 self._alarms = [alarm for alarm in self._alarms if alarm.model != model_id]
         self.outlook.learned(events)
 

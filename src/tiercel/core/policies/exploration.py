@@ -24,6 +24,7 @@ class ExplorationSettings:
 
     `budget_share` of a budget may be spent on trying dearer models. A newcomer is tried with `trial` of the traffic
     while it could be better by `trial_width` standard deviations, and not given more than `most` before it is known.
+    A model that became worse is tried with `retrial`: it may be mended.
     """
 
     temperature: float = 0.15
@@ -32,6 +33,7 @@ class ExplorationSettings:
     budget_share: float = 0.10
     trial: float = 0.1
     trial_width: float = 1.5
+    retrial: float = 0.03
 
 
 def explore(
@@ -59,9 +61,11 @@ def explore(
         share = min(settings.most, 0.5 * math.erfc(gap / (spread * settings.temperature * _SQRT2)))
         if prospect.newcomer and gap < settings.trial_width * spread:
             share = max(share, settings.trial)
+        if prospect.fallen:
+            share = max(share, settings.retrial)
         extra = prospect.cost_usd - greedy.cost_usd
-        if budget_usd is not None and extra > 0:
-            share *= min(1.0, settings.budget_share * budget_usd / extra)
+        if budget_usd is not None and extra > 0 and gap > 0:
+            share = min(share, settings.budget_share * budget_usd / extra)
         floor = settings.floor * prospect.variance / doubt
         if extra > 0:
             floor *= greedy.cost_usd / prospect.cost_usd

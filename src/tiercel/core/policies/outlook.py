@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tiercel.core.beliefs.change import POLICY as DRIFT
+from tiercel.core.beliefs.change import latest_change
 from tiercel.core.beliefs.costs import CostBeliefs
 from tiercel.core.beliefs.evidence import Evidence, Kind, gather, ratings_now
 from tiercel.core.beliefs.linear import dot
@@ -35,7 +36,7 @@ class Prospect(NamedTuple):
 
     `quality` is in 0..1 and counts a failed call as 0; `variance` is that of the belief in its mean; `cost_usd` and
     `latency_s` (None: no call yet) are of one call; `newcomer` says that the model came later than the others and has
-    few ratings so far.
+    few ratings so far, `fallen` that it was found to have become worse.
     """
 
     model: ModelProfile
@@ -44,6 +45,7 @@ class Prospect(NamedTuple):
     cost_usd: float
     latency_s: float | None
     newcomer: bool
+    fallen: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,7 @@ class OutlookSettings:
     """`tiers` orders tiers for the prior. Effects are estimated anew after `every` ratings, or a twentieth of all.
 
     A model first seen when there were `established` ratings is a newcomer until it has `newcomer_ratings` of its own.
+    One that became worse counts as fallen for `retrial_s`, unless it is mended before.
     """
 
     priors: Priors = field(default_factory=Priors)
@@ -58,6 +61,7 @@ class OutlookSettings:
     every: int = 20
     established: float = 100.0
     newcomer_ratings: float = 30.0
+    retrial_s: float = 30 * 86_400.0
 
 
 class _View(NamedTuple):
@@ -78,6 +82,7 @@ class Outlook:
         self._profiles: dict[str, ModelProfile] = {}
         self._newcomers: set[str] = set()
         self._seen: set[str] = set()
+        self._fallen: set[str] = set()
         self._basis, self._size = "", 0
         self._knowledge: Knowledge | None = None
         self._evidence = Evidence(0)
@@ -103,7 +108,11 @@ class Outlook:
                 mean += dot(quality.slope(model.model_id), figures)
             mean = min(max(mean, 0.0), 1.0) * view.success[i]
             newcomer = model.model_id in self._newcomers
-            prospects.append(Prospect(model, mean, variance, view.costs[i], view.latency_s[i], newcomer))
+            prospects.append(
+                Prospect(
+                    model, mean, variance, view.costs[i], view.latency_s[i], newcomer, model.model_id in self._fallen
+                )
+            )
         return prospects
 
     def noise(self, expected: float) -> float:
@@ -148,13 +157,23 @@ class Outlook:
         self._quality = QualityBeliefs(evidence, self._prior_means(), self.settings.priors)
         self._costs = CostBeliefs(knowledge, self._basis, self._now_us)
         self._evidence, self._rated = evidence, rated
-        for model in self._profiles.keys() - self._seen:
-            if evidence.labels >= self.settings.established:
-                self._newcomers.add(model)
-                self._welcome(model, 0.0)
-        self._seen |= self._profiles.keys()
+        self._sort_out(knowledge)
         self._estimates += 1
         self._estimated_at, self._fresh = knowledge.version, 0
+
+    def _sort_out(self, knowledge: Knowledge) -> None:
+        """Who is new, who has fallen, and who is mended and so as good as new."""
+        fallen = set()
+        for model in self._profiles:
+            change = latest_change(knowledge, model)
+            if change.shift < 0 and self._now_us - change.at_us < self.settings.retrial_s * 1e6:
+                fallen.add(model)
+            came_late = model not in self._seen and self._evidence.labels >= self.settings.established
+            if came_late or (model in self._fallen and change.shift > 0):
+                self._newcomers.add(model)
+                self._welcome(model, 0.0)
+        self._fallen = fallen
+        self._seen |= self._profiles.keys()
 
     def _welcome(self, model: str, ratings: float) -> None:
         """A newcomer got so many more ratings: with enough of them it is none any more."""

@@ -32,7 +32,8 @@ STEP_S = 150.0
 that it lasts at least, so that what fades does so by ratings and not by days."""
 COMPACT_EVERY = 500
 """Requests between two times that statistics move into coarser buckets."""
-_BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+"""When the first request comes."""
 _CHARACTERS_PER_TOKEN = 4
 
 
@@ -45,6 +46,19 @@ class Features:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Judging:
+    """From `begin` to `end` (0..1 of the stream) ratings are the quality times `factor`, and `rate` times as many."""
+
+    begin: float
+    end: float = 1.0
+    factor: float = 1.0
+    rate: float = 1.0
+
+
+_AS_EVER = Judging(begin=0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """What a replay is like, whoever decides.
 
@@ -53,6 +67,7 @@ class Terms:
     before it chooses whether the answer will be rated, as where tiercel's own judge rates. `requests` is how many
     queries are sent (0: all). Of a warm start `warm_rate` (None: the feedback rate) is rated, and with `warm_full` it
     shows what every model did. `newcomer` is the index of the model that arrives (None: see world.newcomer_of).
+    `judgings` are times at which whoever rates does otherwise; of several, the last that begins before counts.
     """
 
     feedback_rate: float = 1.0
@@ -66,6 +81,14 @@ class Terms:
     requests: int = 0
     warm_rate: float | None = None
     warm_full: bool = False
+    judgings: tuple[Judging, ...] = ()
+
+    def judging_at(self, part: float) -> Judging:
+        """How answers are rated after that part of the stream (0..1)."""
+        for judging in reversed(self.judgings):
+            if judging.begin <= part < judging.end:
+                return judging
+        return _AS_EVER
 
 
 class Books:
@@ -80,7 +103,7 @@ class Books:
         self.knowledge = Knowledge()
         self.standings: list[StandingChange] = []
         self._features = features if policy.reads_prompt else None
-        self._now = _BEGIN
+        self._now = BEGIN
         self._requests = 0
         self._ratings = 0
         self._incumbents: dict[Segment, str] = {}

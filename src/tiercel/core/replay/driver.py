@@ -84,7 +84,7 @@ def replay(
     models = profiles(table)
     books = Books(policy, models, terms, features)
     if warm is not None:
-        _warm_up(books, warm, _chance(terms, repeat, "warm"))
+        warm_up(books, warm, _chance(terms, repeat, "warm"))
     queries = _chance(terms, repeat, "order").sample(table.queries, terms.requests or len(table.queries))
     draws, coins = _chance(terms, repeat, "draws"), _chance(terms, repeat, "rated")
     world = World(table, models, terms.scenario, requests=len(queries), newcomer=terms.newcomer)
@@ -94,7 +94,8 @@ def replay(
     unrated: deque[tuple[int, Decision, float]] = deque()
     for number, query in enumerate(queries):
         world.reach(number, chosen)
-        rated = coins.random() < terms.feedback_rate
+        judging = terms.judging_at(number / len(queries))
+        rated = coins.random() < terms.feedback_rate * judging.rate
         began_ns = timer_ns()
         decision = books.decide(query, world.eligible, rated=rated, uniform=draws.random())
         decide_ns = timer_ns() - began_ns
@@ -104,7 +105,7 @@ def replay(
         steps.append(Step(query, offer, model, index[decision.greedy], probabilities, rated, decide_ns))
         chosen.append(model)
         if rated:
-            unrated.append((number + terms.delay, decision, recorded.quality))
+            unrated.append((number + terms.delay, decision, recorded.quality * judging.factor))
         events: list[Event] = [decision, books.outcome(decision, recorded, world.profiles[model])]
         while unrated and unrated[0][0] <= number:
             _, subject, quality = unrated.popleft()
@@ -124,7 +125,7 @@ def _probabilities(proposal: Proposal, index: dict[str, int]) -> tuple[float, ..
     return tuple(probabilities)
 
 
-def _warm_up(books: Books, warm: OutcomeTable, chance: random.Random) -> None:
+def warm_up(books: Books, warm: OutcomeTable, chance: random.Random) -> None:
     """Learn what one model, drawn evenly, did with each query; or what every model did."""
     share = 1 / len(books.models)
     candidates = tuple(Candidate(model.model_id, model.tier, share) for model in books.models)

@@ -139,7 +139,8 @@ class Backfit:
             value = sum(cell.precision * (cell.mean - self._alpha[cell.model]) for cell in cells)
             sums[kind] = precision, value
         by_model = {kind: {cell.model: cell for cell in self._cells[kind]} for kind in kinds}
-        for model in found.alpha:
+        # who has no ratings at all inherits how hard it is for the others
+        for model in dict.fromkeys((*found.alpha, *self._prior_mean)):
             without = {kind: self._without(sums[kind], by_model[kind].get(model)) for kind in kinds}
             self._enter(segment, model, without, by_model, found)
 

@@ -47,14 +47,19 @@ def _module() -> str:
     return "benchmarks" if spec is None else spec.name.removesuffix(".__main__")
 
 
-def store(name: str, figures: Mapping[str, object]) -> None:
-    """Write `figures` to results/NAME.json."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
+def command() -> str:
+    """The command that runs, without the folders it was given: they are this machine's."""
+    return " ".join(["python -m", _module(), *("DIR" if Path(word).is_absolute() else word for word in sys.argv[1:])])
+
+
+def store(name: str, figures: Mapping[str, object], *, folder: Path = RESULTS) -> None:
+    """Write `figures` to NAME.json in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
     content = {
         "name": name,
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join(["python -m", _module(), *sys.argv[1:]]),
+        "command": command(),
         "commit": commit(),
         "machine": machine(),
         "figures": figures,

@@ -12,11 +12,13 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
+from typing import NamedTuple
 
 NEVER = 1e12
 """A price of money at which only the cheapest model is chosen."""
 
+_LEAST = 1e-15
 Hull = tuple[tuple[float, float], ...]
 """(cost in USD, quality) of the models worth choosing for one request at some price of money, cheapest first."""
 
@@ -51,37 +53,52 @@ def hull(points: Sequence[tuple[float, float]]) -> Hull:
     return tuple(found)
 
 
-def price_for_spend(hulls: Sequence[Hull], mean_usd: float) -> float:
+Points = Mapping[str, tuple[float, float]]
+"""Of every model, what it is expected to cost in USD, and its quality."""
+
+
+class Climb(NamedTuple):
+    """A request's hull as a climb: what the cheapest model costs and gives, and the steps up from there.
+
+    A step is (quality per dollar, cost, quality).
+    """
+
+    cost_usd: float
+    quality: float
+    steps: tuple[tuple[float, float, float], ...]
+
+
+def climb(points: Hull) -> Climb:
+    """The climb up a hull."""
+    cost_usd, quality = points[0]
+    steps = tuple(((q1 - q0) / max(c1 - c0, _LEAST), c1 - c0, q1 - q0) for (c0, q0), (c1, q1) in pairwise(points))
+    return Climb(cost_usd, quality, steps)
+
+
+def price_for_spend(climbs: Sequence[Climb], mean_usd: float) -> float:
     """The lowest price of money at which the mean cost is at most `mean_usd`. Linear, but for sorting the steps."""
-    room = mean_usd * len(hulls) - sum(h[0][0] for h in hulls)
-    for slope, cost, _ in _steps(hulls):
+    room = mean_usd * len(climbs) - sum(c.cost_usd for c in climbs)
+    for slope, cost, _ in _most_worthwhile_first(climbs):
         room -= cost
         if room < 0:
             return slope * (1 + 1e-9)
     return 0.0
 
 
-def price_for_quality(hulls: Sequence[Hull], mean_quality: float) -> float:
+def price_for_quality(climbs: Sequence[Climb], mean_quality: float) -> float:
     """The highest price of money at which the mean quality is at least `mean_quality`; 0 where it is out of reach."""
-    missing = mean_quality * len(hulls) - sum(h[0][1] for h in hulls)
+    missing = mean_quality * len(climbs) - sum(c.quality for c in climbs)
     if missing <= 0:
         return NEVER
-    for slope, _, quality in _steps(hulls):
+    for slope, _, quality in _most_worthwhile_first(climbs):
         missing -= quality
         if missing <= 0:
             return slope * (1 - 1e-9)
     return 0.0
 
 
-def _steps(hulls: Sequence[Hull]) -> list[tuple[float, float, float]]:
-    """Each step up a hull as (quality per dollar, cost, quality), the most worthwhile first."""
-    steps = [
-        ((q1 - q0) / (c1 - c0) if c1 > c0 else NEVER, c1 - c0, q1 - q0)
-        for h in hulls
-        for (c0, q0), (c1, q1) in pairwise(h)
-    ]
-    steps.sort(reverse=True)
-    return steps
+def _most_worthwhile_first(climbs: Sequence[Climb]) -> list[tuple[float, float, float]]:
+    return sorted(chain.from_iterable(c.steps for c in climbs), reverse=True)
 
 
 class Bucket:
@@ -142,40 +159,57 @@ class Pacer:
         self.settings = settings or PacingSettings()
         own = self.settings
         self.bucket = None if goal.budget_usd is None else Bucket(goal.budget_usd, start=own.start, cap=own.cap)
-        self._hulls: deque[Hull] = deque(maxlen=own.window)
-        self._qualities: deque[Mapping[str, float]] = deque(maxlen=own.window)
-        self._served: deque[float] = deque(maxlen=own.window)
+        self._climbs: deque[Climb] = deque(maxlen=own.window)
+        # of the newest requests: what every model was expected to give, and what was
+        self._served: deque[tuple[Points, float]] = deque(maxlen=own.window)
+        self._totals: dict[str, float] = {}
+        self._served_total = 0.0
         self._price: float | None = goal.price
         self._seen = 0
         self._bias = 0.0
         self._lock = threading.Lock()
 
-    def price(self, points: Mapping[str, tuple[float, float]]) -> float:
-        """The price of money now, for a request whose models have these (cost, quality)."""
-        if self._price is not None:
-            return self._price
-        return self._solve([hull(list(points.values()))], [{m: q for m, (_, q) in points.items()}])
+    @property
+    def price(self) -> float | None:
+        """The price of money now; None before the first decision, which is `first_price`'s."""
+        return self._price
+
+    def first_price(self, points: Points) -> float:
+        """The price of money for the very first request, whose models have these (cost, quality)."""
+        best = max(quality for _, quality in points.values())
+        return self._solve([climb(hull(list(points.values())))], best, best)
 
     def room(self) -> float | None:
         """What the request may spend at most, in USD; None without a budget."""
         return self.bucket.room() if self.bucket else None
 
-    def decided(
-        self, decision_id: str, points: Mapping[str, tuple[float, float]], served: float, cost_usd: float
-    ) -> None:
-        """A decision was made: its models' (cost, quality), and the quality and cost expected of it."""
+    def decided(self, decision_id: str, points: Points, served: float, cost_usd: float) -> None:
+        """A decision was made: its models' (cost, quality), and the quality and cost expected of it. About 15 us."""
         with self._lock:
             if self.bucket:
                 self.bucket.reserve(decision_id, cost_usd)
             if self.goal.price is not None:
                 return
-            self._hulls.append(hull(list(points.values())))
+            self._climbs.append(climb(hull(list(points.values()))))
             if self.goal.budget_usd is None:
-                self._qualities.append({model: quality for model, (_, quality) in points.items()})
-                self._served.append(served)
+                self._note(points, served)
             self._seen += 1
             if self._seen % self.settings.every == 0 or self._seen < 2 * self.settings.every:
-                self._price = self._solve(self._hulls, self._qualities)
+                count = max(len(self._served), 1)
+                best = max(self._totals.values(), default=0.0) / count
+                self._price = self._solve(self._climbs, best, self._served_total / count)
+
+    def _note(self, points: Points, served: float) -> None:
+        """Keep the sums over the newest requests."""
+        if len(self._served) == self._served.maxlen:
+            oldest, its_served = self._served[0]
+            for model, (_, quality) in oldest.items():
+                self._totals[model] -= quality
+            self._served_total -= its_served
+        self._served.append((points, served))
+        for model, (_, quality) in points.items():
+            self._totals[model] = self._totals.get(model, 0.0) + quality
+        self._served_total += served
 
     def settle(self, decision_id: str, cost_usd: float) -> None:
         """A call of a decision made here cost so much."""
@@ -188,19 +222,14 @@ class Pacer:
         with self._lock:
             self._bias += (difference - self._bias) / 100.0
 
-    def _solve(self, hulls: Sequence[Hull], qualities: Sequence[Mapping[str, float]]) -> float:
+    def _solve(self, climbs: Sequence[Climb], best: float, served: float) -> float:
+        """`best` is the best model's mean quality over the requests, `served` what was served."""
         goal, own = self.goal, self.settings
         if goal.budget_usd is not None:
             level = self.bucket.level if self.bucket else 0.0
             surplus = (level - own.aim * goal.budget_usd) / own.horizon
-            return price_for_spend(hulls, max(0.05 * goal.budget_usd, goal.budget_usd + surplus))
-        target = goal.target_quality
-        if target is None:
-            best: dict[str, float] = {}
-            for row in qualities:
-                for model, quality in row.items():
-                    best[model] = best.get(model, 0.0) + quality
-            target = max(best.values(), default=0.0) / max(len(qualities), 1) - goal.slack + self._bias
-        served = sum(self._served) / len(self._served) + self._bias if self._served else target
-        correction = max(-0.05, min(0.05, target - served))
-        return price_for_quality(hulls, target + correction - self._bias)
+            return price_for_spend(climbs, max(0.05 * goal.budget_usd, goal.budget_usd + surplus))
+        # expectations are flattered by as much as ratings fall below them
+        target = best - goal.slack if goal.target_quality is None else goal.target_quality - self._bias
+        correction = max(-0.05, min(0.05, target - served)) if self._served else 0.0
+        return price_for_quality(climbs, target + correction)

@@ -34,9 +34,9 @@ class Priors:
     offset: float = 1.0**2
     model: float = 0.10**2
     segment: float = 0.15**2
-    shape: float = 0.08**2
-    model_segment: float = 0.08**2
-    model_shape: float = 0.05**2
+    shape: float = 0.06**2
+    model_segment: float = 0.06**2
+    model_shape: float = 0.03**2
     slope: float = 0.045**2
     noise: float = 0.12
     noise_counts: float = 10.0

@@ -72,7 +72,9 @@ class ContextualPolicy(BasePolicy):
         """Most of the probability on the model of the highest utility that the bucket allows."""
         prospects = self.prospects(situation)
         goal = self.settings.goal
-        price = self.pacer.price({p.model.model_id: (p.cost_usd, p.quality) for p in prospects})
+        price = self.pacer.price
+        if price is None:
+            price = self.pacer.first_price({p.model.model_id: (p.cost_usd, p.quality) for p in prospects})
         room = self.pacer.room()
         utilities = [self._utility(prospect, price) for prospect in prospects]
         allowed = _within(prospects, utilities, room)

@@ -14,7 +14,7 @@ from tiercel.core.estimators.coverage import Coverage
 from tiercel.domain.errors import InvalidInput
 
 LOGS = 50
-ROWS = (500, 2000)
+ROWS = (1000,)
 ENOUGH = 25
 """A coverage is told where so many of the logs passed the gate."""
 
@@ -41,7 +41,7 @@ def _file(folder: Path | None) -> Path:
 
 def lines(plan: Plan) -> list[CoverageSpec]:
     """Every case of the coverage's own command."""
-    every = cases(_file(plan.folder), logs=LOGS, sizes=ROWS[:1] if plan.quick else ROWS)
+    every = cases(_file(plan.folder), logs=LOGS, sizes=ROWS)
     every = every[:4] if plan.quick else every
     return [CoverageSpec((case.logged, case.target, str(case.rows)), case) for case in every]
 

@@ -17,7 +17,7 @@ BUDGETS = 5
 REQUESTS = 3_000
 """So many of RouteLLM's queries are drawn for each repeat."""
 LATEST_REQUESTS = 6_000
-CONDITIONS = ((1.0, 0), (0.3, 0), (0.1, 0), (0.03, 0), (1.0, 300), (0.1, 300))
+CONDITIONS = ((1.0, 0), (0.3, 0), (0.1, 0), (0.03, 0), (1.0, 300))
 LATEST = (1.0, 3_000)
 
 

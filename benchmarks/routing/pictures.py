@@ -51,7 +51,10 @@ def _frontier(figure: Figure, section: Mapping[str, Any]) -> None:
     axes.plot(costs, [hull.quality_at(cost) for cost in costs], "--", color="black", label="hull of fixed mixes")
     axes.plot([m["cost_usd"] for m in models], [m["quality"] for m in models], "ks", label="always one model")
     for model in models:
-        axes.annotate(model["model"], (model["cost_usd"], model["quality"]), (4, -11), textcoords="offset points")
+        # to the inside
+        side, across = ("right", -4) if model is models[-1] else ("left", 4)
+        place = (model["cost_usd"], model["quality"])
+        axes.annotate(model["model"], place, (across, 8), textcoords="offset points", ha=side)
     for number, policy in enumerate(_DRAWN):
         rows = [r for r in section["rows"] if r["policy"] == policy and r["segment"] == "task"]
         if rows:
@@ -62,6 +65,8 @@ def _frontier(figure: Figure, section: Mapping[str, Any]) -> None:
             published["budgets_usd"], published["warm"], "x:", color="grey", label="ParetoBandit, published, warm"
         )
     axes.set_xscale("log")
+    qualities = [model["quality"] for model in models]
+    axes.set_ylim(min(qualities) - 0.02, max(qualities) + 0.02)
     axes.set_xlabel("mean cost per request, USD")
     axes.set_ylabel("mean quality")
     axes.grid(visible=True, alpha=0.3)

@@ -74,6 +74,7 @@ def _drops(rows: Sequence[Figures]) -> str:
             continue
         for number, change in enumerate(row["changes"]):
             acted, what = change["acted_ratings"], row["what"] if number == 0 else "it is what it was again"
+            what += f" ({', '.join(change['models'])})"
             median = acted["median"]
             if number == 0:
                 met = mark(median is not None and median < MOST_RATINGS) if "mild" not in row["name"] else ""

@@ -31,6 +31,7 @@ class Called:
         self.provider = ScriptedProvider(*replies)
         self.clock = ManualClock()
         self.router = AsyncRouter(
+            policy="tier-rules",
             settings=settings or gateway_settings(),
             store="memory://",
             providers={"scripted": self.provider} if providers is None else providers,

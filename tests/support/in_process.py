@@ -104,7 +104,12 @@ def gateway_state(
     if providers is None:
         providers = {PROVIDER: provider or ScriptedProvider()}
     router = AsyncRouter(
-        settings=settings, store=store or MemoryStore(), providers=providers, clock=clock or SystemClock()
+        # what no route matches is decided by rules: these tests tell where a request goes
+        policy="tier-rules",
+        settings=settings,
+        store=store or MemoryStore(),
+        providers=providers,
+        clock=clock or SystemClock(),
     )
     return GatewayState(router, settings)
 

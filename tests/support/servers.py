@@ -68,14 +68,15 @@ def upstream() -> Iterator[str]:
 
 
 def config(upstream_url: str, models: Sequence[tuple[str, str]], extra: str = "") -> str:
-    """A tiercel.toml with `models` as (id, tier); a model's id says what it does (see upstream.py)."""
+    """A tiercel.toml with `models` as (id, tier); a model's id says what it does (see upstream.py). Rules decide."""
     entries = "\n".join(
         f'[[models]]\nid = "{model_id}"\nprovider = "scripted"\ntier = "{tier}"\ncontext_length = 100000\n'
         f"capabilities = {{ general = 0.8 }}\nprice_usd_per_mtok = {{ input = 1.0, output = 2.0 }}"
         for model_id, tier in models
     )
     provider = f'[[providers]]\nid = "scripted"\nbase_url = "{upstream_url}/v1"'
-    return f'[store]\nurl = "sqlite:///tiercel.db"\n{provider}\n{entries}\n{extra}'
+    rules = '[[routes]]\nmatch = "*"\npolicy = "tier-rules"'
+    return f'[store]\nurl = "sqlite:///tiercel.db"\n{provider}\n{entries}\n{extra}\n{rules}'
 
 
 @contextmanager

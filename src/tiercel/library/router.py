@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tiercel import bootstrap
-from tiercel.config.settings import RouteSettings, Settings, StoreSettings
+from tiercel.config.settings import DEFAULT_POLICY, RouteSettings, Settings, StoreSettings
 from tiercel.core.draws import Uniform, seeded
 from tiercel.core.policies.base import Policy
 from tiercel.domain.catalogue import DEFAULT_TIERS, Agent, ModelProfile
@@ -53,7 +53,7 @@ class _Routing:
         self,
         models: Sequence[ModelProfile] = (),
         *,
-        policy: str | Policy = "tier-rules",
+        policy: str | Policy = DEFAULT_POLICY,
         store: str | Store = "memory://",
         tiers: Sequence[str] = DEFAULT_TIERS,
         agents: Sequence[Agent] = (),

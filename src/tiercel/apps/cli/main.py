@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "doctor": "Check the machine, the configuration and the store.",
     "stats": "What the models' calls did: success, latency, cost and quality.",
     "evaluate": "Replay policies over a table of every model's outcomes, and compare with the best fixed mixes.",
+    "simulate": "What policies would do with a catalogue that nobody measured yet, under stated assumptions.",
     "ope": "What another policy would have achieved, estimated from logged and rated decisions.",
     "recommend": "Which tier should serve a workflow's stage, and why.",
     "feedback": "Rate the answers of a stage's tier, or one answer.",

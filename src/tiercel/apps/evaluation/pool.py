@@ -8,12 +8,25 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from typing import Any, Protocol, TypeVar
 
-from tiercel.apps.evaluation.study import Job, Study
-from tiercel.core.replay.figures import RunFigures
 from tiercel.domain.errors import TiercelError
 
-_study: list[Study] = []
+Job = TypeVar("Job")
+Figures = TypeVar("Figures")
+_JobIn = TypeVar("_JobIn", contravariant=True)
+_FiguresOut = TypeVar("_FiguresOut", covariant=True)
+
+
+class Work(Protocol[_JobIn, _FiguresOut]):
+    """What can be sent to another process and do jobs there."""
+
+    def run(self, job: _JobIn) -> _FiguresOut:
+        """One job."""
+        ...
+
+
+_work: list[Work[Any, Any]] = []
 """In a worker: what it works on. It is sent once, not with every job."""
 
 
@@ -22,7 +35,7 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run_jobs(study: Study, jobs: list[Job], workers: int) -> Iterator[tuple[Job, RunFigures]]:
+def run_jobs(work: Work[Job, Figures], jobs: list[Job], workers: int) -> Iterator[tuple[Job, Figures]]:
     """Every job with its figures, in the order in which they are done.
 
     With one worker, or one job, in this process. Raises `TiercelError` where a worker dies.
@@ -30,12 +43,12 @@ def run_jobs(study: Study, jobs: list[Job], workers: int) -> Iterator[tuple[Job,
     workers = min(workers, len(jobs))
     if workers < 2:
         for job in jobs:
-            yield job, study.run(job)
+            yield job, work.run(job)
         return
     # spawned: a process with threads, as one that shows its progress, must not be forked
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _begin, (study,)) as pool:
-        running: dict[Future[RunFigures], Job] = {pool.submit(_run, job): job for job in jobs}
+    with ProcessPoolExecutor(workers, context, _begin, (work,)) as pool:
+        running: dict[Future[Figures], Job] = {pool.submit(_run, job): job for job in jobs}
         try:
             for future in as_completed(running):
                 yield running[future], future.result()
@@ -45,11 +58,11 @@ def run_jobs(study: Study, jobs: list[Job], workers: int) -> Iterator[tuple[Job,
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _begin(study: Study) -> None:
+def _begin(work: Work[Any, Any]) -> None:
     # Ctrl-C goes to all processes: the first one stops the others
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _study.append(study)
+    _work.append(work)
 
 
-def _run(job: Job) -> RunFigures:
-    return _study[0].run(job)
+def _run(job: Any) -> Any:  # noqa: ANN401 - whatever the work does
+    return _work[0].run(job)

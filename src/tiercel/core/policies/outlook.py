@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import mul
 from typing import NamedTuple
 
 from tiercel.core.beliefs.change import POLICY as DRIFT
 from tiercel.core.beliefs.change import latest_change
 from tiercel.core.beliefs.costs import CostBeliefs
 from tiercel.core.beliefs.evidence import Evidence, Kind, gather, ratings_now
-from tiercel.core.beliefs.linear import dot
-from tiercel.core.beliefs.priors import Expectation, Priors
+from tiercel.core.beliefs.priors import Priors
 from tiercel.core.beliefs.quality import QualityBeliefs
 from tiercel.core.policies.base import Situation
 from tiercel.core.statistics.fold import segment_model_key
@@ -65,13 +65,15 @@ class OutlookSettings:
 
 
 class _View(NamedTuple):
-    """What is believed of one kind of request at one version of the knowledge."""
+    """What is believed of one kind of request at one version of the knowledge: a prospect of every eligible model.
+
+    Their qualities are those with all figures at 0 and every call succeeding: `slopes` and `success` are still to come.
+    """
 
     state: tuple[int, int, tuple[ModelProfile, ...], int]
-    expectations: list[Expectation]
-    costs: list[float]
+    prospects: list[Prospect]
+    slopes: list[tuple[float, ...]]
     success: list[float]
-    latency_s: list[float | None]
 
 
 class Outlook:
@@ -100,19 +102,12 @@ class Outlook:
         self._prepare(situation)
         kind = (situation.segment, int(situation.vector[0]) if situation.vector else NO_SHAPE)
         view = self._view(kind, situation)
-        figures, quality = situation.vector[1:], self._quality
+        figures = situation.vector[1:]
         prospects = []
-        for i, model in enumerate(situation.eligible):
-            mean, variance = view.expectations[i]
-            if figures and quality is not None:
-                mean += dot(quality.slope(model.model_id), figures)
-            mean = min(max(mean, 0.0), 1.0) * view.success[i]
-            newcomer = model.model_id in self._newcomers
-            prospects.append(
-                Prospect(
-                    model, mean, variance, view.costs[i], view.latency_s[i], newcomer, model.model_id in self._fallen
-                )
-            )
+        for prospect, slope, success in zip(view.prospects, view.slopes, view.success, strict=True):
+            quality = prospect.quality + sum(map(mul, slope, figures))
+            quality = 0.0 if quality < 0.0 else min(quality, 1.0)
+            prospects.append(prospect._replace(quality=quality * success))
         return prospects
 
     def noise(self, expected: float) -> float:
@@ -205,17 +200,20 @@ class Outlook:
             return held
         quality, costs = self._quality, self._costs
         assert quality is not None and costs is not None  # noqa: S101, PT018 - `_prepare` made them
-        expectations, success, latency_s = [], [], []
-        for model in eligible:
+        prospects, slopes, success = [], [], []
+        for model, cost_usd in zip(eligible, costs.expect(kind, eligible, knowledge), strict=True):
             model_id = model.model_id
             ratings = ratings_now(knowledge, kind, model_id, self._basis, self._evidence.before)
-            expectations.append(quality.expect(kind, model_id, ratings))
+            mean, variance = quality.expect(kind, model_id, ratings)
             seen = knowledge.outcomes(segment_model_key(kind[0], model_id)).summary(
                 situation.now_us - _SUCCESS_WINDOW_US, 10, now_us=situation.now_us
             )
+            latency_s = None if seen.mean_latency_ms is None else seen.mean_latency_ms / 1000.0
+            newcomer, fallen = model_id in self._newcomers, model_id in self._fallen
+            prospects.append(Prospect(model, mean, variance, cost_usd, latency_s, newcomer, fallen))
+            slopes.append(quality.slope(model_id))
             success.append((seen.successes + _PRIOR_SUCCESSES) / (seen.requests + _PRIOR_SUCCESSES))
-            latency_s.append(None if seen.mean_latency_ms is None else seen.mean_latency_ms / 1000.0)
-        view = _View(state, expectations, costs.expect(kind, eligible, knowledge), success, latency_s)
+        view = _View(state, prospects, slopes, success)
         if len(self._views) >= _CACHED_KINDS:
             self._views.clear()
         self._views[kind] = view

@@ -12,5 +12,7 @@ and some of the ratings, and learns; what the other models would have done only 
     baselines  the choices without learning
     figures    a trace -> figures; several -> means with intervals
     reactions  a trace -> how soon the policy acted on a change
+    imagined   a catalogue nobody measured -> a table drawn from assumptions
+    settling   a trace -> how soon the policy did what it still does at the end
     frontier   several budgets -> one curve
 """

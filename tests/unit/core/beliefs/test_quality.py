@@ -1,0 +1,154 @@
+"""The posterior against the joint Gaussian by brute force, slopes against what they were, and what is inherited."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import replace
+from statistics import fmean
+
+import pytest
+
+from support.evidence import Drawn, drawn, evidence_of, joint, kind_of
+from tiercel.core.beliefs.backfit import Backfit
+from tiercel.core.beliefs.evidence import Evidence, Ratings
+from tiercel.core.beliefs.linear import outer
+from tiercel.core.beliefs.priors import Priors, raised
+from tiercel.core.beliefs.quality import QualityBeliefs
+
+NOISE = 0.3
+# the offset is known, ratings scatter alike whatever the mean, and the turns are taken until nothing moves
+KNOWN = Priors(offset=1e-12, least_noise=NOISE, rounds=300)
+PRIOR = {f"m{i}": 0.6 for i in range(4)}
+
+
+def beliefs(world: Drawn, priors: Priors = KNOWN) -> QualityBeliefs:
+    found = QualityBeliefs(world.evidence, dict.fromkeys(world.models, 0.6), priors)
+    assert found.noise.at(0.5) == found.noise.at(0.99) == NOISE
+    return found
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("shapes", [1, 2])
+def test_common_effects_by_turns_are_those_of_the_joint_gaussian(seed: int, shapes: int) -> None:
+    """Of one shape per segment both, whatever the ratings; that of a model's own in a segment is integrated out."""
+    world = drawn(seed, KNOWN, noise=NOISE, shapes=shapes)
+    flat = replace(KNOWN, model_segment=1e-12) if shapes > 1 else KNOWN
+    found = beliefs(world, flat)
+    effects = Backfit(world.evidence, found.slopes, PRIOR, flat, found.noise).effects()
+    exact = joint(world.evidence, PRIOR, flat, NOISE)
+    for model, alpha in effects.alpha.items():
+        assert alpha.mean == pytest.approx(exact.effects["model", model], abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_a_model_never_did_is_expected_as_the_joint_gaussian_has_it(seed: int) -> None:
+    world = drawn(seed, KNOWN, noise=NOISE)
+    found = beliefs(world)
+    exact = joint(world.evidence, PRIOR, KNOWN, NOISE)
+    unrated = [key for key in world.truth if key[0] in world.evidence.kinds]
+    unrated = [(kind, model) for kind, model in unrated if model not in world.evidence.kinds[kind]]
+    assert unrated
+    for kind, model in unrated:
+        assert found.expect(kind, model, None).mean == pytest.approx(exact.qualities[kind, model].mean, abs=1e-9)
+
+
+@pytest.mark.parametrize("shapes", [1, 2, 4])
+@pytest.mark.parametrize("most", [20, 200, 2_000])
+def test_in_worlds_as_the_priors_say_little_is_lost_to_the_joint_gaussian(shapes: int, most: int) -> None:
+    """With few rounds, several shapes, and a model's own ratings in its common effect: nearly as near the truth.
+
+    Its own error bars hold as well: the squared error is what the variance says.
+    """
+    errors: dict[str, list[float]] = {"by turns": [], "joint": [], "scaled": []}
+    for seed in range(15):
+        world = drawn(seed, KNOWN, noise=NOISE, shapes=shapes, most=most)
+        found = beliefs(world, replace(KNOWN, rounds=Priors().rounds))
+        exact = joint(world.evidence, PRIOR, KNOWN, NOISE)
+        for (kind, model), posterior in exact.qualities.items():
+            truth = world.truth[kind, model]
+            expected = found.expect(kind, model, world.evidence.kinds[kind].get(model))
+            errors["by turns"].append((expected.mean - truth) ** 2)
+            errors["joint"].append((posterior.mean - truth) ** 2)
+            errors["scaled"].append((expected.mean - truth) ** 2 / expected.variance)
+    assert math.sqrt(fmean(errors["by turns"]) / fmean(errors["joint"])) < 1.1
+    assert 0.8 < fmean(errors["scaled"]) < 1.25
+
+
+def test_a_model_nobody_tried_inherits_how_hard_the_segment_is() -> None:
+    seen = {(kind_of(s), m): (100.0, mean) for s, mean in ((0, 0.9), (1, 0.3)) for m in ("m0", "m1", "m2")}
+    found = QualityBeliefs(evidence_of(seen), PRIOR, Priors())
+    for model in ("m3", "m2"):
+        easy, difficult = (found.expect(kind_of(s), model, None) for s in (0, 1))
+        assert easy.mean - difficult.mean > 0.4
+        new_shape = found.expect(kind_of(1, 7), model, None)
+        assert new_shape.mean == pytest.approx(difficult.mean, abs=0.1)
+        assert new_shape.variance > difficult.variance
+    newcomer, regular = (found.expect(kind_of(1), model, None) for model in ("m3", "m2"))
+    assert newcomer.variance > regular.variance
+    nowhere = found.expect(kind_of(9), "m3", None)
+    assert nowhere.variance > newcomer.variance
+
+
+def test_better_models_than_the_catalogue_says_raise_what_is_expected_of_a_new_one() -> None:
+    good = {(kind_of(s), m): (200.0, 0.9) for s in range(5) for m in ("m0", "m1", "m2")}
+    found = QualityBeliefs(evidence_of(good), PRIOR, Priors())
+    assert found.expect(kind_of(9), "m3", None).mean > 0.68
+    assert raised(0.6, 0.0) == pytest.approx(0.6)
+    assert raised(0.6, 3.0) < 1.0
+
+
+@pytest.mark.parametrize("model", ["m0", "m3"])
+def test_doubt_grows_as_ratings_fade(model: str) -> None:
+    """Ratings that weigh a ten-thousandth of what they did leave what was known before there were any."""
+    seen = {(kind_of(s), m): (200.0, 0.8) for s in range(3) for m in ("m0", "m1", "m2")}
+    variances = []
+    for faded in (1.0, 0.5, 0.1, 0.01, 0.0001):
+        evidence = evidence_of({key: (n * faded, mean) for key, (n, mean) in seen.items()})
+        found = QualityBeliefs(evidence, PRIOR, Priors(noise_counts=1e9))
+        variances.append(found.expect(kind_of(0), model, evidence.kinds[kind_of(0)].get(model)).variance)
+    assert variances == sorted(variances)
+    nothing = QualityBeliefs(Evidence(0), PRIOR, Priors()).expect(kind_of(0), model, None)
+    assert variances[-1] == pytest.approx(nothing.variance, rel=0.05)
+
+
+def test_without_evidence_the_catalogue_is_believed() -> None:
+    priors = Priors()
+    found = QualityBeliefs(Evidence(2), {"a": 0.5, "b": 0.8}, priors)
+    total = priors.model + priors.segment + priors.shape + priors.own
+    assert found.expect(kind_of(0), "b", None) == pytest.approx((0.8, total))
+    assert found.slope("a") == (0.0, 0.0)
+    assert found.expect(kind_of(0), "unheard-of", None).mean == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("own", [0.0, 0.03])
+def test_slopes_are_found_again(own: float) -> None:
+    """Within kinds, whatever their means: a common slope, and each model's own where it has one."""
+    chance = random.Random(7)
+    size, common = 3, (0.04, -0.03, 0.0)
+    slopes = {f"m{i}": tuple(c + own * (i - 1) for c in common) for i in range(3)}
+    evidence = Evidence(size)
+    for s in range(4):
+        for model, slope in slopes.items():
+            ratings = Ratings(0.0, 0.0, [0.0] * size, [0.0] * size)
+            products = evidence.products.setdefault(model, [0.0] * (size * (size + 1) // 2))
+            # long prompts are the easy segments': that is no slope
+            z0 = 0.5 * s
+            for _ in range(1_500):
+                z = [chance.gauss(z0, 1.0) for _ in range(size)]
+                mean = 0.5 + 0.1 * s + sum(b * x for b, x in zip(slope, z, strict=True))
+                r = mean + chance.gauss(0.0, 0.2)
+                ratings.add(Ratings(1.0, r, z, [r * x for x in z]))
+                products = [a + b for a, b in zip(products, outer(z), strict=True)]
+                evidence.squares += r * r
+                evidence.labels += 1
+            evidence.products[model] = products
+            evidence.kinds.setdefault(kind_of(s), {})[model] = ratings
+    found = QualityBeliefs(evidence, PRIOR, Priors())
+    for model, slope in slopes.items():
+        assert found.slope(model) == pytest.approx(slope, abs=0.012)
+        for s in range(4):
+            level = found.expect(kind_of(s), model, evidence.kinds[kind_of(s)][model]).mean
+            assert level == pytest.approx(0.5 + 0.1 * s, abs=0.03)
+    # nobody has tried it: it takes prompts as the others do
+    assert found.slope("m3") == pytest.approx(common, abs=0.02)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from functools import partial
 from types import MappingProxyType
 
 from tiercel.domain.errors import InvalidInput, Problem
@@ -96,6 +97,11 @@ class ModelProfile:
         object.__setattr__(self, "model_name", self.model_name or self.model_id)
         object.__setattr__(self, "upstream", self.upstream or self.model_id)
         object.__setattr__(self, "capabilities", MappingProxyType(dict(self.capabilities)))
+
+    def __reduce__(self) -> tuple[Callable[[], ModelProfile], tuple[()]]:
+        """For pickling: a mapping that nobody can write to travels as a dict."""
+        values = {own.name: getattr(self, own.name) for own in fields(self)}
+        return partial(ModelProfile, **{**values, "capabilities": dict(self.capabilities)}), ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

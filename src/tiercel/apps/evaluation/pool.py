@@ -14,14 +14,14 @@ from tiercel.domain.errors import TiercelError
 
 Job = TypeVar("Job")
 Figures = TypeVar("Figures")
-_JobIn = TypeVar("_JobIn", contravariant=True)
-_FiguresOut = TypeVar("_FiguresOut", covariant=True)
+Job_contra = TypeVar("Job_contra", contravariant=True)
+Figures_co = TypeVar("Figures_co", covariant=True)
 
 
-class Work(Protocol[_JobIn, _FiguresOut]):
+class Work(Protocol[Job_contra, Figures_co]):
     """What can be sent to another process and do jobs there."""
 
-    def run(self, job: _JobIn) -> _FiguresOut:
+    def run(self, job: Job_contra) -> Figures_co:
         """One job."""
         ...
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from benchmarks.routing.data import DEMO
 from benchmarks.routing.measures import Measured, Spec
-from benchmarks.routing.opponents import OPPONENTS, PRICES, SQUARECB, best_within, missing
+from benchmarks.routing.opponents import OPPONENTS, PARETOBANDIT_TASK, PRICES, SQUARECB, best_within, missing
 from benchmarks.routing.plan import Plan, Results, Section, band, model_points, summary
 from benchmarks.routing.published import BUDGETS_USD, MOST_SPEND, PARETOBANDIT_WARM
 
 from tiercel.core.replay.books import Terms
 
-BY_TASK, WITHOUT, ALL_MODELS = "task", "none", "task, 4 models"
+BY_TASK, WITHOUT, ALL_MODELS, WARM = "task", "none", "task, 4 models", "task, warm"
 LEARNING = ("contextual", "segment", "thompson")
 RULES = ("tier-rules", "adaptive-score")
 KNN_REPEATS = 1
@@ -29,6 +29,10 @@ def lines(plan: Plan) -> list[Spec]:
     if base.source.name != DEMO:
         every = replace(few, source=replace(base.source, models=()))
         found += _at_budgets(plan, every, "contextual", ALL_MODELS)
+        warm = replace(few, warm=plan.other_split)
+        found += _at_budgets(plan, warm, "contextual", WARM)
+        if not missing(PARETOBANDIT_TASK):
+            found += _at_budgets(plan, warm, PARETOBANDIT_TASK, WARM)
     for policy in LEARNING[1:]:
         found += _at_budgets(plan, few, policy, BY_TASK)
     if not plan.quick:
@@ -90,6 +94,7 @@ def figures(plan: Plan, results: Results) -> dict[str, Any]:
         "table": plan.paretobandit.name,
         "split": plan.paretobandit.split,
         "queries": len(plan.table(plan.paretobandit).queries),
+        "warm_queries": 0 if plan.folder is None else len(plan.table(plan.other_split).queries),
         "models": {label: model_points(plan.table(source)) for label, source in sources.items()},
         "rows": rows,
         "curves": curves,

@@ -58,6 +58,7 @@ class Spec:
 
     `loss` is the `max_quality_loss` of a policy that is made safe; `price` the fixed price of money (quality points per
     USD) of one that has no budget. `keep` names what is kept besides the figures: "curve" or "shares".
+    `warm` is a table of the same models from which is learned first.
     """
 
     row: tuple[str, ...]
@@ -70,6 +71,7 @@ class Spec:
     incumbent: str = ""
     price: float | None = None
     keep: str = ""
+    warm: Source | None = None
 
     def measured(self, repeat: int, folder: Path | None) -> Measured:
         """See `measure`."""
@@ -82,7 +84,8 @@ def measure(spec: Spec, repeat: int, folder: Path | None) -> Measured:
     outcomes = table(spec.source, folder)
     policy = policy_of(spec, outcomes)
     features = read_features() if policy.reads_prompt else None
-    trace = replay(outcomes, policy, spec.terms, repeat=repeat, features=features)
+    warm = table(spec.warm, folder) if spec.warm else None
+    trace = replay(outcomes, policy, spec.terms, repeat=repeat, warm=warm, features=features)
     kept = figures_of(trace, spec, outcomes)
     if spec.keep == "curve":
         kept["curve"] = curve(trace)

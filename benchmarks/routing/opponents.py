@@ -94,30 +94,34 @@ class ParetoBandit(BasePolicy):
 
         self._build = build
         self._router: Any = None
-        self._context: Any = None
-        self._contexts: dict[str, Any] = {}
+        self._under_way: set[str] = set()
 
     def propose(self, situation: Situation) -> Proposal:
         """Its choice, with certainty."""
-        context = self._array([*_figures(situation), *_one_hot(self._tasks, situation), 1.0])
-        if self._router is None:
-            self._router = self._build(len(context))
-        self._context = context
-        chosen, _ = self._router.route(context)
+        chosen, _ = self._ready(situation.vector).route(self._context(situation.vector, situation.request.stage))
         return mixture(situation.eligible, chosen, {}, 0.0, reason="paretobandit's choice")
 
     def decided(self, decision: Decision) -> None:
-        """Keep the context: its rating comes later."""
-        self._contexts[decision.id] = self._context
+        """Its own decisions are those whose cost its pacer is told."""
+        self._under_way.add(decision.id)
 
     def learned(self, events: Sequence[Event]) -> None:
-        """Every call's cost is the pacer's, every rating the bandit's."""
+        """Every rating is the bandit's, also of what was decided before it was there; every call's cost the pacer's."""
         for event in events:
-            if isinstance(event, Outcome) and self._pacer is not None:
+            if isinstance(event, Outcome) and self._pacer is not None and event.decision_id in self._under_way:
                 self._pacer.observe(event.cost_usd or 0.0)
             elif isinstance(event, Feedback):
-                context = self._contexts.pop(event.decision_id)
-                self._router.update(event.model, context, event.quality, advance_time=False)
+                context = self._context(event.label.vector, event.segment[-1])
+                own = event.decision_id in self._under_way
+                self._ready(event.label.vector).update(event.model, context, event.quality, advance_time=not own)
+
+    def _context(self, vector: Sequence[float], task: str) -> Any:  # noqa: ANN401 - an array
+        return self._array([*vector[1:], *_one_hot(self._tasks, task), 1.0])
+
+    def _ready(self, vector: Sequence[float]) -> Any:  # noqa: ANN401 - the package has no types
+        if self._router is None:
+            self._router = self._build(len(vector) + len(self._tasks))
+        return self._router
 
 
 class SquareCB(BasePolicy):
@@ -201,15 +205,11 @@ def _prices(model: ModelProfile) -> dict[str, float]:
     return {"input_cost_per_m": per_m[0], "output_cost_per_m": per_m[1]}
 
 
-def _figures(situation: Situation) -> tuple[float, ...]:
-    return situation.vector[1:]
-
-
-def _one_hot(tasks: Mapping[str, int], situation: Situation) -> list[float]:
-    here = tasks.get(situation.request.stage, -1)
+def _one_hot(tasks: Mapping[str, int], task: str) -> list[float]:
+    here = tasks.get(task, -1)
     return [float(i == here) for i in range(len(tasks))]
 
 
 def _shared(situation: Situation, tasks: Mapping[str, int]) -> str:
-    figures = " ".join(f"f{i}:{value:.4f}" for i, value in enumerate(_figures(situation)))
+    figures = " ".join(f"f{i}:{value:.4f}" for i, value in enumerate(situation.vector[1:]))
     return f"shared |S t{tasks.get(situation.request.stage, 'none')} |T s{int(situation.vector[0])} {figures}"

@@ -39,6 +39,11 @@ class Plan:
         """ParetoBandit's split with the paper's three models; the demo's copy where there is no folder."""
         return Source(DEMO) if self.folder is None else Source("paretobandit", self.split, MODELS)
 
+    @property
+    def other_split(self) -> Source:
+        """ParetoBandit's other split, to learn from before."""
+        return Source("paretobandit", "val" if self.split == "test" else "test", MODELS)
+
     def table(self, source: Source) -> OutcomeTable:
         """The table."""
         return table(source, self.folder)

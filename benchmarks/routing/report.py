@@ -43,7 +43,8 @@ _LIMITS = """## Limits
 - Where one fixed model is already the best choice for the budget, trying others costs something, and nothing is gained.
 - Qualities and costs are recorded; latencies, tool calls and conversations are not in these tables.
 - RouteLLM's costs are derived from estimated tokens; read its rows by shares of strong calls.
-- paretobandit's own encoder has to be downloaded and was not; it ran cold, its paper's figures are of a warm start.
+- paretobandit's own encoder has to be downloaded and was not; its paper's figures are of another encoder and of priors
+  from 8,374 prompts.
   vowpalwabbit's price was chosen in hindsight, for the best result within the budget; it has no pacing of its own.
 - Made-up tables show how fast a policy reacts, not how often models change.
 """
@@ -94,6 +95,8 @@ def budgets_text(section: Figures) -> str:
             "",
             "### All policies and the opponents",
             "",
+            _warm(section),
+            "",
             _policies_table(rows),
             *_missing(section),
             "",
@@ -109,6 +112,17 @@ def budgets_text(section: Figures) -> str:
             "![Learning curves](routing/learning.svg)",
             "",
         ]
+    )
+
+
+def _warm(section: Figures) -> str:
+    return paragraph(
+        f"""
+        Each runs on the same replays. The opponents are given what tiercel reads of a prompt, and the task.
+        vowpalwabbit squarecb's fixed price of money is, of a grid, the one that did best within the budget, in
+        hindsight. *Warm*: what one model, drawn evenly, did with each of the {section["warm_queries"]:,} prompts of the
+        other split is learned first; everything else is cold.
+        """
     )
 
 

@@ -40,6 +40,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a smoke of it, within two minutes")
     parser.add_argument("--only", choices=SECTIONS, action="append", help="measure these sections, keep the others")
     parser.add_argument("--split", default="test", choices=("test", "val"), help="of ParetoBandit's table")
+    parser.add_argument("--repeats", type=int, default=20, help="of the lines that matter; others have two fifths")
     parser.add_argument("--out", type=Path, help="write page and figures here instead of into the repository")
     parser.add_argument("--page", action="store_true", help="measure nothing: write the page from the kept figures")
     return parser.parse_args()
@@ -63,7 +64,7 @@ def main() -> int:
     """Measure, keep the figures, draw, write the page."""
     given = arguments()
     logging.disable(logging.WARNING)  # the opponents warn of every cold start
-    plan = Plan(given.data, quick=given.quick, split=given.split)
+    plan = Plan(given.data, quick=given.quick, split=given.split, wanted=max(2, given.repeats))
     if given.data is None and not (given.quick or given.page):
         print("the outcome tables are not part of the repository: name their folder with --data", file=sys.stderr)
         return 2

@@ -16,7 +16,7 @@ from tiercel.core.replay.table import OutcomeTable
 BUDGETS = 5
 REQUESTS = 3_000
 """So many of RouteLLM's queries are drawn for each repeat."""
-LATEST_REQUESTS = 6_000
+LATEST_REQUESTS = 5_000
 CONDITIONS = ((1.0, 0), (0.3, 0), (0.1, 0), (0.03, 0), (1.0, 300))
 LATEST = (1.0, 3_000)
 

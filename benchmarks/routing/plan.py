@@ -18,21 +18,25 @@ from tiercel.core.replay.table import OutcomeTable
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`repeats` of the lines that have to be shown, and `few` of the others; `folder` has the tables."""
+    """`repeats` of the lines that have to be shown, and `few` of the others; `folder` has the tables.
+
+    `wanted` is how many repeats there are to be (at least 2; a smoke has 2).
+    """
 
     folder: Path | None
     quick: bool = False
     split: str = "test"
+    wanted: int = 20
 
     @property
     def repeats(self) -> int:
         """For what must be shown."""
-        return 2 if self.quick else 20
+        return 2 if self.quick else self.wanted
 
     @property
     def few(self) -> int:
         """For the rest."""
-        return 2 if self.quick else 10
+        return max(2, self.repeats * 2 // 5)
 
     @property
     def paretobandit(self) -> Source:

@@ -277,7 +277,7 @@ def gains_text(section: Figures) -> str:
                 f"""
                 The gain over the hull in the last half of the stream, at budgets spread evenly by logarithm
                 between the cheapest and the dearest model. RouteLLM's streams are 3,000 queries drawn for each
-                repeat (6,000 where ratings are 3,000 requests late; ParetoBandit's stream is shorter than that).
+                repeat (5,000 where ratings are 3,000 requests late; ParetoBandit's stream is shorter than that).
                 `above 0`: where the interval is; to be three or more with all rated. With a tenth rated none may
                 be below {MOST_LOST_AT_TENTH:g}.
                 """

@@ -11,14 +11,20 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 README = (REPOSITORY / "README.md").read_text()
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
+
+def numbers(text: str) -> list[float]:
+    return [float(number) for number in _NUMBER.findall(text)]
 
 
 def test_the_program_prints_what_it_says(tmp_path: Path) -> None:
     program = README.split("```python\n")[1].split("```")[0]
     printed = README.split("```text\n")[1].split("```")[0]
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert _TIME.sub("TIME", run.stdout) == _TIME.sub("TIME", printed)
+    # when ratings are learned, and so the last digits of beliefs, depends on the machine
+    assert _NUMBER.sub("#", run.stdout) == _NUMBER.sub("#", printed)
+    assert numbers(run.stdout) == pytest.approx(numbers(printed), rel=0.1, abs=0.01)
     assert len(program.splitlines()) <= 20
 
 

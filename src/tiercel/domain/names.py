@@ -1,9 +1,10 @@
-"""What a name may be: a workflow, stage, agent, session, source or tier as callers write it."""
+"""What a name may be (a workflow, stage, agent, session, source or tier as callers write it), and a named figure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import isfinite
 
 from tiercel.domain.errors import Problem
 
@@ -39,3 +40,16 @@ def names_problems(path: str, names: object) -> list[Problem]:
     if len(names) > MAX_NAMES:
         return [Problem(path, f"must be at most {MAX_NAMES} names", str(len(names)), "range")]
     return [problem for i, name in enumerate(names) if (problem := name_problem(f"{path}[{i}]", name))]
+
+
+def figures_problems(path: str, figures: object) -> list[Problem]:
+    """What is wrong with named figures: at most 64, each a name with a finite number."""
+    if not isinstance(figures, Mapping):
+        return [Problem(path, "must be names with numbers", repr(figures)[:80], "type")]
+    if len(figures) > MAX_NAMES:
+        return [Problem(path, f"must be at most {MAX_NAMES} figures", str(len(figures)), "range")]
+    problems = [problem for name in figures if (problem := name_problem(path, name))]
+    for name, value in figures.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+            problems.append(Problem(f"{path}.{name}", "must be a finite number", repr(value)[:80], "type"))
+    return problems

@@ -22,7 +22,7 @@ from tiercel.core.policies.base import Policy
 from tiercel.domain.catalogue import DEFAULT_TIERS, Agent, ModelProfile
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import Conflict, InvalidInput, ProviderRejected
-from tiercel.domain.names import name_problem, names_problems
+from tiercel.domain.names import figures_problems, name_problem, names_problems
 from tiercel.domain.request import RequestContext
 from tiercel.ports import Clock, Provider, Store
 from tiercel.services.completion import Completions
@@ -99,16 +99,19 @@ class _Routing:
         agent_id: str = "",
         session_id: str = "",
         prompt_tokens: int = 0,
+        features: Mapping[str, float] | None = None,
         request_id: str = "",
     ) -> Decision:
         """Choose a model for one request. Reads memory only: it never waits for the store.
 
-        `requires` and `prefers` are capabilities, at most 64 of each. `request_id` makes the draw reproducible under a
-        seed. Raises `NoEligibleModel`, `InvalidInput`.
+        `requires` and `prefers` are capabilities, at most 64 of each. `features` are figures of your own, of which
+        a policy that reads requests reads those the route names. `request_id` makes the draw reproducible under a seed.
+        Raises `NoEligibleModel`, `InvalidInput`.
         """
         names = {"workflow": workflow, "stage": stage, "agent_id": agent_id, "session_id": session_id}
         problems = [problem for name, value in names.items() if value and (problem := name_problem(name, value))]
         problems += [*names_problems("requires", requires), *names_problems("prefers", prefers)]
+        problems += figures_problems("features", features or {})
         if problems:
             raise InvalidInput(problems)
         request = RequestContext(
@@ -121,6 +124,7 @@ class _Routing:
             require_all=require_all,
             prompt_tokens=prompt_tokens,
             prompt=prompt,
+            features=dict(features or {}),
         )
         return self.core.decide(request, request_id=request_id)
 

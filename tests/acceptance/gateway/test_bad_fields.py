@@ -187,3 +187,15 @@ def test_any_other_name_is_accepted_and_returned_unchanged(caller: Caller, name:
 def test_metadata_beyond_its_limits(caller: Caller, path: str, metadata: dict[str, Any], status: int) -> None:
     answer = caller.call("POST", path, {**BODIES["POST", path], "metadata": metadata})
     assert check_error(answer, status)["param"] == "metadata"
+
+
+@pytest.mark.parametrize("features", [{"urgency": "high"}, {"": 1.0}, [1.0], {f"f{i}": 0.0 for i in range(65)}])
+def test_figures_of_a_decision_are_numbers_by_name(caller: Caller, features: object) -> None:
+    answer = caller.call("POST", "/v1/decisions", {"workflow": "w", "features": features})
+    assert answer.status_code == 422
+    assert "features" in answer.text
+
+
+def test_a_decision_keeps_the_callers_figures(caller: Caller) -> None:
+    answer = caller.call("POST", "/v1/decisions", {"workflow": "w", "features": {"urgency": 1.5}})
+    assert answer.json()["features"] == {"urgency": 1.5}

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from support.in_process import LARGE, PROVIDER, SMALL
+from tiercel.config.settings import RouteSettings, Settings
 from tiercel.domain.errors import InvalidInput, ProviderRejected
 from tiercel.library.router import AsyncRouter, Router
 from tiercel.testing import ScriptedProvider, error_reply
@@ -58,3 +59,19 @@ async def test_a_request_the_upstream_refuses_is_raised_with_what_it_said() -> N
     with router, pytest.raises(ProviderRejected, match="400") as refused:
         await router.complete(MESSAGES)
     assert (refused.value.status, bool(refused.value.body)) == (400, True)
+
+
+def test_a_callers_own_figures_are_read_where_the_route_names_them() -> None:
+    settings = Settings(models=(SMALL, LARGE), routes=(RouteSettings(features=("urgency",)),))
+    with Router(settings=settings, store="memory://") as router:
+        urgent = router.decide(prompt="hi", features={"urgency": 1.5, "other": 9.0})
+        plain = router.decide(prompt="hi")
+    assert (urgent.vector[-1], plain.vector[-1]) == (1.5, 0.0)
+    assert urgent.basis == plain.basis
+    assert urgent.features == {"urgency": 1.5, "other": 9.0}
+
+
+@pytest.mark.parametrize("figures", [["urgency"], {"urgency": float("nan")}, {"": 1.0}, {"u": "high"}, {"u": True}])
+def test_figures_are_finite_numbers_by_name(figures: object) -> None:
+    with Router([SMALL]) as router, pytest.raises(InvalidInput, match="features"):
+        router.decide(features=figures)  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Annotated
 
 from pydantic import Field
 from starlette.requests import Request
@@ -18,9 +19,12 @@ from tiercel.apps.gateway.state import GatewayState
 from tiercel.apps.gateway.validation import Body, Limit, Name, Names, Query, read_json, read_query, validated
 from tiercel.domain.decision import Candidate
 from tiercel.domain.errors import NoEligibleModel, UnknownModel
+from tiercel.domain.names import MAX_NAMES
 from tiercel.domain.request import DEFAULT_NAME, TASK_CAPABILITIES, RequestContext
 from tiercel.ports import DecisionRecord
 from tiercel.services.routes import Plan
+
+Figures = Annotated[dict[Name, Annotated[float, Field(allow_inf_nan=False)]], Field(max_length=MAX_NAMES)]
 
 
 class DecisionBody(Body):
@@ -37,6 +41,7 @@ class DecisionBody(Body):
     prompt: str = ""
     prompt_tokens: Tokens = 0
     models: Names = Field(default_factory=list)
+    features: Figures = Field(default_factory=dict)
 
 
 class RecentQuery(Query):
@@ -58,6 +63,7 @@ async def post_decision(request: Request, state: GatewayState) -> Response:
         require_all=body.require_all,
         prompt_tokens=body.prompt_tokens or len(body.prompt) // CHARACTERS_PER_TOKEN,
         prompt=body.prompt,
+        features=body.features,
     )
     plan = _narrowed(context, body.models, state) if body.models else None
     try:

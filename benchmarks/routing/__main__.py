@@ -40,7 +40,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a smoke of it, within two minutes")
     parser.add_argument("--only", choices=SECTIONS, action="append", help="measure these sections, keep the others")
     parser.add_argument("--split", default="test", choices=("test", "val"), help="of ParetoBandit's table")
-    parser.add_argument("--repeats", type=int, default=20, help="of the lines that matter; others have two fifths")
+    parser.add_argument("--repeats", type=int, default=20, help="of the lines that matter; others have three tenths")
     parser.add_argument("--out", type=Path, help="write page and figures here instead of into the repository")
     parser.add_argument("--page", action="store_true", help="measure nothing: write the page from the kept figures")
     return parser.parse_args()

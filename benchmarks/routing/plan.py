@@ -36,7 +36,7 @@ class Plan:
     @property
     def few(self) -> int:
         """For the rest."""
-        return max(2, self.repeats * 2 // 5)
+        return max(2, self.repeats * 3 // 10)
 
     @property
     def paretobandit(self) -> Source:

@@ -83,6 +83,8 @@ class QualityBeliefs:
             matrices[model], rights[model] = list(products), [0.0] * evidence.size
         for kind, of_models in evidence.kinds.items():
             for model, ratings in of_models.items():
+                if model not in rights:
+                    continue  # all its ratings came without features
                 mean = self._before(kind, model)[0]
                 within = 1.0 / (ratings.n + kappa)
                 centre = mean + (ratings.r - ratings.n * mean) * within

@@ -152,3 +152,12 @@ def test_slopes_are_found_again(own: float) -> None:
             assert level == pytest.approx(0.5 + 0.1 * s, abs=0.03)
     # nobody has tried it: it takes prompts as the others do
     assert found.slope("m3") == pytest.approx(common, abs=0.02)
+
+
+def test_a_model_rated_without_features_only_takes_prompts_as_the_others_do() -> None:
+    evidence = Evidence(1)
+    evidence.kinds[kind_of(0)] = {"m0": Ratings(3.0, 2.0, [0.5], [0.4])}
+    evidence.products["m0"] = [2.0]
+    evidence.kinds[kind_of(0, -1)] = {"m1": Ratings(2.0, 1.0, [0.0], [0.0])}
+    found = QualityBeliefs(evidence, PRIOR, Priors())
+    assert found.slope("m1") == found.slope("m3") != (0.0,)

@@ -55,7 +55,7 @@ def test_another_segment_or_shape_is_further_away() -> None:
     policy = KnnPolicy()
     other = stage_segment("another", "stage")
     policy.learned(rated("small", 0.0, LOW, 20, segment=other) + rated("small", 0.0, (1.0, *LOW[1:]), 20))
-    policy.learned(rated("small", 1.0, HIGH, 20))
+    policy.learned(rated("small", 1.0, (0.0, 0.5, 0.0), 20))
     assert expected(policy, LOW)[0] > 0.75
     assert expected(policy, LOW, other)[0] < 0.3
 

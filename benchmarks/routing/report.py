@@ -120,8 +120,8 @@ def _warm(section: Figures) -> str:
         f"""
         Each runs on the same replays. The opponents are given what tiercel reads of a prompt, and the task.
         vowpalwabbit squarecb's fixed price of money is, of a grid, the one that did best within the budget, in
-        hindsight (empty where none met it). *Warm*: what one model, drawn evenly, did with each of the {section["warm_queries"]:,} prompts of the
-        other split is learned first; everything else is cold.
+        hindsight (empty where none met it). *Warm*: what one model, drawn evenly, did with each of the
+        {section["warm_queries"]:,} prompts of the other split is learned first; everything else is cold.
         """
     )
 

@@ -19,6 +19,8 @@ REQUESTS = 3_000
 LATEST_REQUESTS = 5_000
 CONDITIONS = ((1.0, 0), (0.3, 0), (0.1, 0), (0.03, 0), (1.0, 300))
 LATEST = (1.0, 3_000)
+MUST_SHOW = (1.0, 0.1)
+"""At these rates, and without delay, something is to be shown."""
 
 
 def budgets(outcomes: OutcomeTable, count: int = BUDGETS) -> list[float]:
@@ -48,7 +50,7 @@ def _table_lines(
             row=(label, f"{rate:g}", str(delay), f"{budget:.3g}"),
             source=source,
             policy="contextual",
-            repeats=plan.repeats if rate == 1.0 and delay == 0 and label == "ParetoBandit" else plan.few,
+            repeats=plan.repeats if delay == 0 and rate in MUST_SHOW else plan.few,
             terms=Terms(feedback_rate=rate, delay=delay, requests=requests),
             budget_usd=budget,
         )

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
 
 from support.happenings import MODELS, SEGMENTS, alert, decision, feedback, outcome, standing
-from tiercel.domain.events import Event, Feedback, Outcome
+from tiercel.domain.events import Event, Feedback, Label, Outcome
 from tiercel.domain.request import Segment
+
+labels = st.builds(
+    lambda vector, expected, tick, weight, era: Label(
+        vector, "text-1" if vector else "", expected, tick=tick, weight=weight, era=era
+    ),
+    st.sampled_from([(), (0.0, 1.5, -0.25), (3.0, 0.0, 2.75)]),
+    st.sampled_from([None, 0.5]),
+    st.sampled_from([0.0, 0.5, 3.25, 70.0, 140.5]),
+    st.sampled_from([1.0, 1.0, 0.0]),
+    st.sampled_from([0, 0, 1]),
+)
+"""What learning needs to know, in one basis, half-lives apart and over two eras."""
 
 
 def ratings(numbers: st.SearchStrategy[int], seconds: st.SearchStrategy[float]) -> st.SearchStrategy[Feedback]:
     """Ratings, most of them of few decisions by few sources."""
 
-    def build(feedback_id: str, about: int | None, segment: Segment, **rest: Any) -> Feedback:  # noqa: ANN401
+    def build(feedback_id: str, about: int | None, segment: Segment, label: Label, **rest: Any) -> Feedback:  # noqa: ANN401
         if about is None:
-            return feedback(feedback_id, segment=segment, **rest)
-        return feedback(feedback_id, segment=SEGMENTS[about % len(SEGMENTS)], decision_id=f"dec_{about}", **rest)
+            rating = feedback(feedback_id, segment=segment, **rest)
+        else:
+            segment = SEGMENTS[about % len(SEGMENTS)]
+            rating = feedback(feedback_id, segment=segment, decision_id=f"dec_{about}", **rest)
+        return replace(rating, label=label)
 
     return st.builds(
         build,
@@ -29,21 +45,25 @@ def ratings(numbers: st.SearchStrategy[int], seconds: st.SearchStrategy[float]) 
         tier=st.sampled_from(("cheap", "capable", "premium")),
         model=st.sampled_from(("", *MODELS)),
         source=st.sampled_from(["", "user:1", "user:2"]),
+        label=labels,
     )
 
 
 def outcomes(numbers: st.SearchStrategy[int], seconds: st.SearchStrategy[float]) -> st.SearchStrategy[Outcome]:
     """Outcomes of few decisions."""
     return st.builds(
-        lambda number, second, segment, model, success, latency_ms, agent_id: outcome(
-            number,
-            seconds=second,
-            segment=segment,
-            model=model,
-            success=success,
-            latency_ms=latency_ms,
-            agent_id=agent_id,
-            completion_id=f"cmpl_{number}",
+        lambda number, second, segment, model, success, latency_ms, agent_id, label: replace(
+            outcome(
+                number,
+                seconds=second,
+                segment=segment,
+                model=model,
+                success=success,
+                latency_ms=latency_ms,
+                agent_id=agent_id,
+                completion_id=f"cmpl_{number}",
+            ),
+            label=label,
         ),
         numbers,
         seconds,
@@ -52,6 +72,7 @@ def outcomes(numbers: st.SearchStrategy[int], seconds: st.SearchStrategy[float])
         st.booleans(),
         st.sampled_from([0.0, 0.5, 80.0, 1234.5, 1e9]),
         st.sampled_from(["", "a", "z"]),
+        labels,
     )
 
 

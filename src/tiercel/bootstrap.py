@@ -23,7 +23,7 @@ from tiercel.config.urls import store_file, store_url_problem
 from tiercel.core.draws import Uniform, seeded, unseeded
 from tiercel.core.features import Basis
 from tiercel.core.limits import Limits
-from tiercel.core.pacing import Goal
+from tiercel.core.pacing import NEVER, Goal
 from tiercel.core.policies.adaptive_score import AdaptiveScorePolicy, AdaptiveScoreSettings
 from tiercel.core.policies.base import DEFAULT_PROBE_SHARE, BasePolicy, Policy
 from tiercel.core.policies.contextual import ContextualPolicy, ContextualSettings
@@ -106,7 +106,18 @@ def _goal(route: RouteSettings) -> Goal:
     if all(weight is None for weight in weights):
         return Goal(budget_usd=route.budget_usd_per_request, target_quality=route.target_quality)
     quality = 1.0 if route.quality_weight is None else max(route.quality_weight, 1e-12)
-    return Goal(price=(route.cost_weight or 0.0) / quality, latency_price=(route.latency_weight or 0.0) / quality)
+    price, latency_price = (
+        min((weight or 0.0) / quality, NEVER) for weight in (route.cost_weight, route.latency_weight)
+    )
+    return Goal(price=price, latency_price=latency_price)
+
+
+def _incumbent(route: RouteSettings, settings: Settings) -> str:
+    """The model named; else the dearest by price, of those without a price that of the highest tier."""
+    models = [model for model in settings.models if not route.models or model.model_id in route.models]
+    if route.incumbent or not models:
+        return route.incumbent
+    return max(models, key=lambda m: (m.price.output if m.price else 0.0, settings.tiers.index(m.tier))).model_id
 
 
 POLICIES: Mapping[str, tuple[type[BasePolicy], Callable[[RouteSettings, Settings], Policy]]] = {
@@ -128,7 +139,7 @@ def build_policy(route: RouteSettings, settings: Settings) -> Policy:
         raise InvalidInput([Problem("policy", f"must be one of {', '.join(POLICIES)}", repr(route.policy), "unknown")])
     policy = POLICIES[route.policy][1](route, settings)
     if route.max_quality_loss is not None:
-        policy = SafePolicy(policy, SafeSettings(epsilon=route.max_quality_loss, incumbent=route.incumbent))
+        policy = SafePolicy(policy, SafeSettings(epsilon=route.max_quality_loss, incumbent=_incumbent(route, settings)))
     return policy
 
 

@@ -73,6 +73,11 @@ def _about_routes(settings: Settings) -> Iterator[Problem]:
         yield from _unused(path, route)
         if route.policy == "fixed" and route.models and route.model and route.model not in route.models:
             yield _note(f"{path}.model", "is not among the route's models, so it is never chosen", repr(route.model))
+        if route.incumbent and route.max_quality_loss is None:
+            yield _note(f"{path}.incumbent", "does nothing without max_quality_loss", repr(route.incumbent))
+        if route.incumbent and route.models and route.incumbent not in route.models:
+            said = "is not among the route's models, so the dearest of them is held against"
+            yield _note(f"{path}.incumbent", said, repr(route.incumbent))
         earlier = next((j for j, other in enumerate(settings.routes[:i]) if _covers(other.match, route.match)), None)
         if earlier is not None:
             message = f"never decides: routes[{earlier}] stands before it and matches all of it"

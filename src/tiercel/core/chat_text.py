@@ -28,7 +28,7 @@ def described(request: RequestContext, body: Mapping[str, Any]) -> RequestContex
         request,
         prompt="\n".join(texts),
         messages=sum(message.get("role") not in _INSTRUCTIONS for message in messages),
-        tools=len(body.get("tools") or ()),
+        tools=len(tools) if isinstance(tools := body.get("tools"), list) else 0,
         structured=bool(body.get("response_format")),
     )
 

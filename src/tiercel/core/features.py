@@ -13,6 +13,7 @@ numbers of the order found in public prompts (they make the figures comparable a
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -59,7 +60,7 @@ class Basis:
     @property
     def name(self) -> str:
         """The basis and its version, which vectors and what is learned of them carry."""
-        own = f"+{','.join(self.given)}" if self.given else ""
+        own = f"+{json.dumps(self.given)}" if self.given else ""
         return "text-1" + own + (f"+{self.embedding}:{self.dimensions}" if self.embedding else "")
 
     @property
@@ -74,7 +75,7 @@ class Basis:
         if len(text) > MAX_READ:
             text = text[: MAX_READ // 2] + text[-MAX_READ // 2 :]
         vector = [float(_shape(text, request)), *_figures(text, len(request.prompt))]
-        vector += [_bounded(request.features.get(name, 0.0)) for name in self.given]
+        vector += [_bounded(_number(request.features.get(name))) for name in self.given]
         if self.embed is not None:
             vector += [_bounded(value) for value in self.embed(text)[: self.dimensions]]
         return tuple(vector)
@@ -119,6 +120,14 @@ def _figures(text: str, length: int) -> list[float]:
         round(min(max((value - centre) / scale, -_LIMIT), _LIMIT), 4)
         for value, (_, centre, scale) in zip(raw, _TEXT, strict=True)
     ]
+
+
+def _number(value: object) -> float:
+    """What a caller sent as a figure; 0 for what is none."""
+    try:
+        return float(value) if isinstance(value, int | float) else 0.0
+    except OverflowError:
+        return 0.0
 
 
 def _bounded(value: float) -> float:

@@ -54,8 +54,10 @@ class Limits:
         )
 
     def _cost_problem(self, model: ModelProfile, request: RequestContext) -> str | None:
-        if self.max_cost_usd is None or model.price is None:
+        if self.max_cost_usd is None:
             return None
+        if model.price is None:
+            return f"its price is unknown, and a call may cost at most ${self.max_cost_usd:.3g}"
         cost_usd = model.price.cost_usd(request.prompt_tokens, USUAL_COMPLETION_TOKENS)
         if cost_usd <= self.max_cost_usd:
             return None

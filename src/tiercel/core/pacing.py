@@ -127,12 +127,17 @@ class Bucket:
         if len(self._under_way) > self._MOST_UNDER_WAY:
             self._under_way.popitem(last=False)
 
-    def settle(self, decision_id: str, actual: float) -> None:
-        """It spent so much; what a fallback spends on top is taken off as well."""
-        self.level += self._under_way.pop(decision_id, 0.0) - actual
+    def settle(self, decision_id: str, actual: float | None) -> None:
+        """A call of that decision spent so much (None: unknown, so what was expected of it).
+
+        A decision may have several calls: what a fallback spends on top is taken off as well.
+        """
+        reserved = self._under_way[decision_id]
+        self._under_way[decision_id] = 0.0
+        self.level += reserved - (reserved if actual is None else actual)
 
     def mine(self, decision_id: str) -> bool:
-        """Whether that decision is under way here."""
+        """Whether that decision was made here, not too long ago."""
         return decision_id in self._under_way
 
 
@@ -211,8 +216,8 @@ class Pacer:
             self._totals[model] = self._totals.get(model, 0.0) + quality
         self._served_total += served
 
-    def settle(self, decision_id: str, cost_usd: float) -> None:
-        """A call of a decision made here cost so much."""
+    def settle(self, decision_id: str, cost_usd: float | None) -> None:
+        """A call of a decision made here cost so much; None where it succeeded and nobody knows."""
         with self._lock:
             if self.bucket and self.bucket.mine(decision_id):
                 self.bucket.settle(decision_id, cost_usd)

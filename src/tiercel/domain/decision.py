@@ -15,7 +15,8 @@ class Candidate:
 
     `probability` is 0 for an excluded model, whose reason stands in `excluded`; `score` is the policy's own
     figure (None where the policy does not score). `quality` (0..1) and `cost_usd` are what the policy expects of one
-    call, and `deviation` how sure it is of that quality, as a standard deviation (None where it expects nothing).
+    call that is answered, `deviation` how sure it is of that quality, as a standard deviation, and `success_rate` how
+    often calls are answered (None where it expects nothing).
     """
 
     model_id: str
@@ -26,6 +27,7 @@ class Candidate:
     quality: float | None = None
     cost_usd: float | None = None
     deviation: float | None = None
+    success_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ class Label:
     `vector` and `basis` are the decision's (empty for a rating of no decision), and so is `expected`, the quality its
     policy expected of the model. `tick` is the reading of the segment's label clock (core/statistics/label_clock.py).
     `weight` is how much the rating counts: 0 where its source has been heard enough. `era` counts how often the model
-    was found to have changed (core/drift.py): what was learned before says little.
+    was found to have changed (core/beliefs/drift.py): what was learned before says little. `logged_us` is when the
+    clock was read, in microseconds since the epoch; a rating may have been given days before.
     """
 
     vector: tuple[float, ...] = ()
@@ -35,6 +36,7 @@ class Label:
     tick: float = 0.0
     weight: float = 1.0
     era: int = 0
+    logged_us: int = 0
 
     @property
     def shape(self) -> int:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from tiercel.core.beliefs.labels import label_of
 from tiercel.domain.errors import InvalidInput, Problem
 from tiercel.domain.events import MAX_FIGURE, Feedback, Label
 from tiercel.domain.names import name_problem
@@ -21,7 +22,6 @@ from tiercel.domain.quality import as_quality
 from tiercel.domain.request import Segment, stage_segment
 from tiercel.services.group_commit import Receipt
 from tiercel.services.ids import new_feedback_id
-from tiercel.services.labels import label_of
 from tiercel.services.learner import Learner
 from tiercel.services.router import Router
 
@@ -106,7 +106,7 @@ class FeedbackIntake:
             decision_id = self._router.decision_of_completion(request.completion_id)
         if decision_id:
             decision, model, tier = self._router.find(decision_id)
-            return decision.segment, model, tier, decision_id, label_of(decision, model)
+            return decision.segment, model, tier, decision_id, label_of(decision, model, self._learner.knowledge)
         tier, model = request.tier, request.model
         if model:
             profile = self._router.catalogue.get(model)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from tiercel.core.beliefs.labels import label_of
 from tiercel.core.capability import match_score as match_score_of
 from tiercel.core.draws import Uniform
 from tiercel.core.eligibility import divide
@@ -26,7 +27,6 @@ from tiercel.domain.events import Feedback, Outcome, StandingChange
 from tiercel.domain.request import DEFAULT_NAME, RequestContext, Segment
 from tiercel.ports import Appended
 from tiercel.services.ids import new_decision_id
-from tiercel.services.labels import label_of
 from tiercel.services.learner import Learner
 from tiercel.services.recently import Recently
 from tiercel.services.routes import NO_JUDGE, Coin, Plan, RoutingTable
@@ -61,6 +61,7 @@ class Router:
         self._completions: Recently[str, str] = Recently(_REMEMBERED)
         learner.review = self._review
         learner.subscribe(self._learned)
+        self._warm_up()
 
     @property
     def catalogue(self) -> Catalogue:
@@ -208,7 +209,7 @@ class Router:
             agent_id=decision.agent_id,
             match_score=match_score,
             completion_id=completion_id,
-            label=label_of(decision, profile.model_id),
+            label=label_of(decision, profile.model_id, self.learner.knowledge),
         )
         if success:
             if completion_id:
@@ -282,6 +283,19 @@ class Router:
             min_context_length=agent.min_context_length,
             require_all=agent.require_all,
         )
+
+    def _warm_up(self) -> None:
+        """Let policies draw their first conclusions from a log that is there already, before a request waits for it."""
+        now_us = micros(self.learner.clock.now())
+        for plan in self.table.plans:
+            if plan.models and plan.policy.keeps_books:
+                request, basis = RequestContext(), plan.route.basis
+                reads = plan.policy.reads_prompt
+                vector, name = (basis.read(request), basis.name) if reads else ((), "")
+                knowledge = self.learner.knowledge
+                plan.policy.propose(
+                    Situation(request, request.segment, plan.models, knowledge, "", now_us, vector=vector, basis=name)
+                )
 
     def _learned(self, learned: Appended) -> None:
         for policy in {id(plan.policy): plan.policy for plan in self.table.plans}.values():

@@ -107,7 +107,7 @@ def test_lines_are_counted_in_four_classes(newlines: int, bits: int) -> None:
 
 def test_what_the_caller_measured_follows_and_what_is_no_number_is_nothing() -> None:
     basis = Basis(given=("urgency", "age", "mood"))
-    assert basis.name == "text-1+urgency,age,mood"
+    assert basis.name == 'text-1+["urgency", "age", "mood"]'
     assert basis.figures[-3:] == ("urgency", "age", "mood")
     for urgency, said in ((0.123456, 0.1235), (7.0, 3.0), (-9.0, -3.0)):
         for broken in (math.nan, math.inf, -math.inf):

@@ -52,8 +52,9 @@ class CostBeliefs:
         here = [self._here(kind, model, knowledge) for model in models]
         spent, calls = PSEUDO_CALLS, PSEUDO_CALLS
         for mean, own in zip(usual, here, strict=True):
-            if mean is not None:
-                spent += own.cost_usd / max(mean, _LEAST)
+            # what costs nothing says nothing of how dear this kind is
+            if mean is not None and mean > _LEAST:
+                spent += own.cost_usd / mean
                 calls += own.calls
         factor = spent / calls
         known = [

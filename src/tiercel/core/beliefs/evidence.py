@@ -131,6 +131,9 @@ def _enter(evidence: Evidence, knowledge: Knowledge, key: Key, moments: Moments,
     faded = _faded(knowledge, segment, moments)
     for shape in moments.shapes:
         ratings = _discounted(faded, moments, shape, discount)
+        if ratings.n <= 0:
+            # what was taken back may exceed what is left of a segment that was dropped
+            continue
         if len(ratings.z) < evidence.size:
             ratings.z, ratings.rz = [0.0] * evidence.size, [0.0] * evidence.size
         evidence.labels += ratings.n

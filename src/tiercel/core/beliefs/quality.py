@@ -79,8 +79,10 @@ class QualityBeliefs:
         kappa, ridge = usual / priors.own, usual / priors.slope
         matrices: dict[str, list[float]] = {}
         rights: dict[str, list[float]] = {}
-        for model, products in evidence.products.items():
-            matrices[model], rights[model] = list(products), [0.0] * evidence.size
+        nothing = [0.0] * (evidence.size * (evidence.size + 1) // 2)
+        for model in evidence.models:
+            matrices[model] = list(evidence.products.get(model, nothing))
+            rights[model] = [0.0] * evidence.size
         for kind, of_models in evidence.kinds.items():
             for model, ratings in of_models.items():
                 if model not in rights:

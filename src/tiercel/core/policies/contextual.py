@@ -74,7 +74,9 @@ class ContextualPolicy(BasePolicy):
         goal = self.settings.goal
         price = self.pacer.price
         if price is None:
-            price = self.pacer.first_price({p.model.model_id: (p.cost_usd, p.quality) for p in prospects})
+            price = self.pacer.first_price(
+                {p.model.model_id: (p.cost_usd, p.quality * p.success_rate) for p in prospects}
+            )
         room = self.pacer.room()
         utilities = [self._utility(prospect, price) for prospect in prospects]
         allowed = _within(prospects, utilities, room)
@@ -102,8 +104,9 @@ class ContextualPolicy(BasePolicy):
         points, served, spent = {}, 0.0, 0.0
         for candidate in decision.proposal.candidates:
             if candidate.quality is not None and candidate.cost_usd is not None:
-                points[candidate.model_id] = (candidate.cost_usd, candidate.quality)
-                served += candidate.probability * candidate.quality
+                quality = candidate.quality * (1.0 if candidate.success_rate is None else candidate.success_rate)
+                points[candidate.model_id] = (candidate.cost_usd, quality)
+                served += candidate.probability * quality
                 if candidate.model_id == decision.model:
                     spent = candidate.cost_usd
         if points:
@@ -116,7 +119,8 @@ class ContextualPolicy(BasePolicy):
         """Book what was spent, and hold the ratings against what was expected."""
         for event in events:
             if isinstance(event, Outcome):
-                self.pacer.settle(event.decision_id, event.cost_usd or 0.0)
+                unknown = event.success and event.cost_usd is None
+                self.pacer.settle(event.decision_id, None if unknown else event.cost_usd or 0.0)
             elif isinstance(event, Feedback):
                 self._rated(event)
             elif isinstance(event, StandingChange) and event.policy == DRIFT:
@@ -152,15 +156,17 @@ class ContextualPolicy(BasePolicy):
     def _utility(self, prospect: Prospect, price: float) -> float:
         latency = self.settings.goal.latency_price * (prospect.latency_s or 0.0)
         doubt = self.settings.caution * math.sqrt(prospect.variance)
-        return prospect.quality - doubt - price * prospect.cost_usd - latency
+        return prospect.quality * prospect.success_rate - doubt - price * prospect.cost_usd - latency
 
     def _rated(self, event: Feedback) -> None:
         expected = event.label.expected
         if expected is None or not event.label.weight or event.replaces is not None:
             return
         difference = event.quality - expected
-        self.pacer.rated(difference)
-        variance = self.outlook.noise(expected) + self._doubts.pop(event.decision_id, 0.0)
+        doubt = self._doubts.pop(event.decision_id, None)
+        if doubt is not None:
+            self.pacer.rated(difference)
+        variance = self.outlook.noise(expected) + (doubt or 0.0)
         alarm = self._watch.add(event.model, difference, variance)
         if alarm is not None:
             self._alarms.append(alarm)
@@ -176,6 +182,7 @@ def _candidate(prospect: Prospect, share: float, utility: float) -> Candidate:
         quality=prospect.quality,
         cost_usd=prospect.cost_usd,
         deviation=math.sqrt(prospect.variance),
+        success_rate=prospect.success_rate,
     )
 
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from tiercel.core.policies.outlook import Prospect
 
 _SQRT2 = math.sqrt(2.0)
+_LEAST_FLOOR = 0.05
+"""However dear a model is beside the best, this part of its floor remains."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,15 +66,20 @@ def explore(
         if prospect.fallen:
             share = max(share, settings.retrial)
         extra = prospect.cost_usd - greedy.cost_usd
+        share += settings.floor * prospect.variance / doubt * _thrift(prospect, greedy)
         if budget_usd is not None and extra > 0 and gap > 0:
-            share = min(share, settings.budget_share * budget_usd / extra)
-        floor = settings.floor * prospect.variance / doubt
-        if extra > 0:
-            floor *= greedy.cost_usd / prospect.cost_usd
-        shares[i] = share + floor
+            share = min(share, settings.budget_share * budget_usd / extra + settings.floor * _thrift(prospect, greedy))
+        shares[i] = share
     total = sum(shares)
     if total > 0.5:
         shares = [0.5 * share / total for share in shares]
         total = 0.5
     shares[best] = 1.0 - total
     return shares
+
+
+def _thrift(prospect: Prospect, greedy: Prospect) -> float:
+    """By how much a dearer model's floor is lowered."""
+    if prospect.cost_usd <= greedy.cost_usd:
+        return 1.0
+    return max(_LEAST_FLOOR, greedy.cost_usd / prospect.cost_usd)

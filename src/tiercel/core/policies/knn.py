@@ -46,7 +46,7 @@ class KnnPolicy(ContextualPolicy):
         """The beliefs of `contextual` moved to what the neighbours say. Milliseconds."""
         found = []
         for prospect in super().prospects(situation):
-            memories = self._remembered().get(prospect.model.model_id, ())
+            memories = tuple(self._remembered().get(prospect.model.model_id, ()))
             near = nsmallest(NEAREST, ((_distance(m, situation), m.quality) for m in memories))
             said = sum(quality for _, quality in near)
             quality = (said + _SHRUNK * prospect.quality) / (len(near) + _SHRUNK)

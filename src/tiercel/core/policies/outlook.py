@@ -34,9 +34,9 @@ _PRIOR_SUCCESSES = 2.0
 class Prospect(NamedTuple):
     """What is expected of one model for one request.
 
-    `quality` is in 0..1 and counts a failed call as 0; `variance` is that of the belief in its mean; `cost_usd` and
-    `latency_s` (None: no call yet) are of one call; `newcomer` says that the model came later than the others and has
-    few ratings so far, `fallen` that it was found to have become worse.
+    `quality` is that of an answer, in 0..1, `variance` that of the belief in its mean, and `success_rate` how often
+    there is an answer; `cost_usd` and `latency_s` (None: no call yet) are of one call; `newcomer` says that the model
+    came later than the others and has few ratings so far, `fallen` that it was found to have become worse.
     """
 
     model: ModelProfile
@@ -46,14 +46,15 @@ class Prospect(NamedTuple):
     latency_s: float | None
     newcomer: bool
     fallen: bool = False
+    success_rate: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutlookSettings:
     """`tiers` orders tiers for the prior. Effects are estimated anew after `every` ratings, or a twentieth of all.
 
-    A model first seen when there were `established` ratings is a newcomer until it has `newcomer_ratings` of its own.
-    One that became worse counts as fallen for `retrial_s`, unless it is mended before.
+    A model that joins the others when there are `established` ratings is a newcomer until it has `newcomer_ratings` of
+    its own. One that became worse counts as fallen for `retrial_s`, unless it is mended before.
     """
 
     priors: Priors = field(default_factory=Priors)
@@ -67,13 +68,12 @@ class OutlookSettings:
 class _View(NamedTuple):
     """What is believed of one kind of request at one version of the knowledge: a prospect of every eligible model.
 
-    Their qualities are those with all figures at 0 and every call succeeding: `slopes` and `success` are still to come.
+    Their qualities are those with all figures at 0: what `slopes` add is still to come.
     """
 
     state: tuple[int, int, tuple[ModelProfile, ...], int]
     prospects: list[Prospect]
     slopes: list[tuple[float, ...]]
-    success: list[float]
 
 
 class Outlook:
@@ -93,7 +93,8 @@ class Outlook:
         self._rated: dict[str, float] = {}
         self._estimates = 0
         self._estimated_at = 0
-        self._fresh = 0
+        self._fresh = self._epoch = 0
+        self._told = False
         self._now_us = 0
         self._views: dict[Kind, _View] = {}
 
@@ -104,10 +105,9 @@ class Outlook:
         view = self._view(kind, situation)
         figures = situation.vector[1:]
         prospects = []
-        for prospect, slope, success in zip(view.prospects, view.slopes, view.success, strict=True):
+        for prospect, slope in zip(view.prospects, view.slopes, strict=True):
             quality = prospect.quality + sum(map(mul, slope, figures))
-            quality = 0.0 if quality < 0.0 else min(quality, 1.0)
-            prospects.append(prospect._replace(quality=quality * success))
+            prospects.append(prospect._replace(quality=0.0 if quality < 0.0 else min(quality, 1.0)))
         return prospects
 
     def noise(self, expected: float) -> float:
@@ -116,6 +116,7 @@ class Outlook:
 
     def learned(self, events: Sequence[Event]) -> None:
         """Take note of what was logged; may estimate anew, which takes milliseconds."""
+        self._told = True
         for event in events:
             if isinstance(event, Feedback | Outcome):
                 self._fresh += 1
@@ -139,8 +140,8 @@ class Outlook:
         if (situation.basis, size) != (self._basis, self._size) or knowledge is not self._knowledge:
             self._basis, self._size, self._knowledge, self._quality = situation.basis, size, knowledge, None
         self._now_us = situation.now_us
-        untold = knowledge.version - self._estimated_at >= 4 * self._due()
-        if self._quality is None or (untold and self._fresh == 0):
+        untold = not self._told and knowledge.version - self._estimated_at >= 4 * self._due()
+        if self._quality is None or untold or knowledge.epoch != self._epoch:
             self._estimate(knowledge)
 
     def _estimate(self, knowledge: Knowledge) -> None:
@@ -154,7 +155,7 @@ class Outlook:
         self._evidence, self._rated = evidence, rated
         self._sort_out(knowledge)
         self._estimates += 1
-        self._estimated_at, self._fresh = knowledge.version, 0
+        self._estimated_at, self._fresh, self._epoch = knowledge.version, 0, knowledge.epoch
 
     def _sort_out(self, knowledge: Knowledge) -> None:
         """Who is new, who has fallen, and who is mended and so as good as new."""
@@ -163,7 +164,7 @@ class Outlook:
             change = latest_change(knowledge, model)
             if change.shift < 0 and self._now_us - change.at_us < self.settings.retrial_s * 1e6:
                 fallen.add(model)
-            came_late = model not in self._seen and self._evidence.labels >= self.settings.established
+            came_late = self._seen and model not in self._seen and self._evidence.labels >= self.settings.established
             if came_late or (model in self._fallen and change.shift > 0):
                 self._newcomers.add(model)
                 self._welcome(model, 0.0)
@@ -200,7 +201,7 @@ class Outlook:
             return held
         quality, costs = self._quality, self._costs
         assert quality is not None and costs is not None  # noqa: S101, PT018 - `_prepare` made them
-        prospects, slopes, success = [], [], []
+        prospects, slopes = [], []
         for model, cost_usd in zip(eligible, costs.expect(kind, eligible, knowledge), strict=True):
             model_id = model.model_id
             ratings = ratings_now(knowledge, kind, model_id, self._basis, self._evidence.before)
@@ -210,10 +211,10 @@ class Outlook:
             )
             latency_s = None if seen.mean_latency_ms is None else seen.mean_latency_ms / 1000.0
             newcomer, fallen = model_id in self._newcomers, model_id in self._fallen
-            prospects.append(Prospect(model, mean, variance, cost_usd, latency_s, newcomer, fallen))
+            answered = (seen.successes + _PRIOR_SUCCESSES) / (seen.requests + _PRIOR_SUCCESSES)
+            prospects.append(Prospect(model, mean, variance, cost_usd, latency_s, newcomer, fallen, answered))
             slopes.append(quality.slope(model_id))
-            success.append((seen.successes + _PRIOR_SUCCESSES) / (seen.requests + _PRIOR_SUCCESSES))
-        view = _View(state, prospects, slopes, success)
+        view = _View(state, prospects, slopes)
         if len(self._views) >= _CACHED_KINDS:
             self._views.clear()
         self._views[kind] = view

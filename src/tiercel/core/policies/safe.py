@@ -107,4 +107,5 @@ def _bounds(candidate: Candidate, z: float) -> tuple[float, float]:
     if candidate.quality is None:
         return 0.0, _ALL
     doubt = z * (candidate.deviation or 0.0)
-    return max(0.0, candidate.quality - doubt), min(1.0, candidate.quality + doubt)
+    quality = candidate.quality * (1.0 if candidate.success_rate is None else candidate.success_rate)
+    return max(0.0, quality - doubt), min(1.0, quality + doubt)

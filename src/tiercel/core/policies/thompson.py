@@ -2,8 +2,8 @@
 
 Thompson: "On the likelihood that one unknown probability exceeds another" (Biometrika 25, 1933). The probability is
 computed instead of drawn from: with normal beliefs it is the integral of one density times the others' distribution
-functions, by Gauss-Hermite quadrature, so that the logged propensity is exact. It explores more than `contextual`, on
-all traffic: the policy to choose where a log is wanted that other policies can be valued by, and every answer is rated.
+functions, by quadrature; whatever its error, what is logged is what is drawn from. It explores more than `contextual`,
+on all traffic: the policy to choose where every answer is rated, or a log is wanted to value other policies by.
 """
 
 from __future__ import annotations

@@ -7,10 +7,10 @@ propose -> draw -> Decision -> policy.decided -> Outcome, Feedback
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from tiercel.core.beliefs.change import latest_change
+from tiercel.core.beliefs.labels import label_of
 from tiercel.core.policies.base import Policy, Situation, draw
 from tiercel.core.replay.catalogue import tokens_of
 from tiercel.core.replay.table import Query, Recorded
@@ -213,5 +213,4 @@ class Books:
     def _label(self, decision: Decision, ratings: int) -> Label:
         """What learning needs of a decision whose outcome is logged now, or with 1 whose rating is."""
         clock = self.knowledge.clock(decision.segment).after(ratings, micros(self._now))
-        era = latest_change(self.knowledge, decision.model).era
-        return Label(decision.vector, decision.basis, decision.expected_quality, clock.tick, era=era)
+        return replace(label_of(decision, decision.model, self.knowledge), tick=clock.tick)

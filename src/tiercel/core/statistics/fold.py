@@ -124,6 +124,12 @@ class Deltas:
         if held is None or held < clock:
             self.clocks[segment] = clock
 
+    def drop_past_eras(self) -> None:
+        """Drop the moments of models that changed twice since: nobody asks for them any more."""
+        eras = {segment[-1]: s.revision for (_, segment), s in self.standings.items() if segment[0] == "model"}
+        for key in [key for key in self.moments if int(key[-1]) < eras.get(key[-3], 0) - 1]:
+            del self.moments[key]
+
     def keys(self) -> Iterator[Key]:
         """Every key touched."""
         yield from {key for key, _ in self.sums} | self.outcomes.keys() | self.ratings.keys()
@@ -142,7 +148,9 @@ class Deltas:
             held = moved.get((key, target))
             moved[key, target] = sums if held is None else total((held, sums))
         filled = {place: sums for place, sums in moved.items() if sums}
-        return replace(self, sums=filled)
+        state = replace(self, sums=filled, moments=dict(self.moments))
+        state.drop_past_eras()
+        return state
 
 
 def fold(events: Iterable[Event]) -> Deltas:
@@ -234,7 +242,7 @@ def _fold_feedback(deltas: Deltas, events: Iterable[Feedback]) -> None:
         place = (event.segment, event.tier, event.model)
         _tally(tallies, (place, at_us // FINEST_US), 1, event.quality)
         _learn(deltas, event.segment, event, 1.0)
-        deltas.read(event.segment, LabelClock(event.label.tick, at_us))
+        deltas.read(event.segment, LabelClock(event.label.tick, event.label.logged_us or at_us))
         samples.setdefault(place, []).append((RatingSample(at_us, subject, nano(event.quality)), event.source))
         if revised is not None:
             was = (event.segment, revised.tier, revised.model)

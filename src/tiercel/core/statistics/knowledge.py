@@ -45,6 +45,8 @@ class Knowledge:
         self._newest = Deltas()
         self._lock = threading.Lock()
         self.version = 0
+        # how often everything was replaced: what was concluded before no longer follows
+        self.epoch = 0
 
     def add(self, deltas: Deltas, *, now_us: int | None = None) -> None:
         """Add what some events teach.
@@ -100,6 +102,7 @@ class Knowledge:
         with self._lock:
             self._sums, self._newest, self._segments = fresh._sums, fresh._newest, fresh._segments
             self.version += 1
+            self.epoch += 1
 
     def compact(self, now_s: float) -> None:
         """Move what has aged into coarser buckets. Cost linear in the buckets; a housekeeping task, not a request's."""
@@ -109,6 +112,7 @@ class Knowledge:
                 for bucket, sums in buckets.items():
                     moved.setdefault(climb(bucket, now_s), Sums()).merge(sums)
                 self._sums[key] = moved
+            self._newest.drop_past_eras()
 
     def outcomes(self, key: Key) -> RecentOutcomes:
         """The newest outcomes of `key` (empty if there are none). Read only."""

@@ -33,20 +33,21 @@ AT_ODDS = 0.2
 """A source whose mean rating is further than this from what the others say is at odds with them."""
 _OTHERS = 3
 _FREE = 3
+_LOUD = 4
 
 
 def weight_of(source: str, quality: float, said: Mapping[str, Sequence[float]]) -> float:
     """1 if a rating by `source` counts, else 0. `said` are the newest ratings of the same model, by source.
 
     It does not where the source says something else than at least three others do, each heard once, and has said more
-    than they do on average: one loud voice among many moves nothing, and a diligent evaluator whom the others bear out
-    is heard in full.
+    than a quarter of what they do on average: one loud voice among many moves nothing, and a diligent evaluator whom
+    the others bear out is heard in full.
     """
     others = {name: fmean(values) for name, values in said.items() if name != source and values}
     if len(others) < _OTHERS:
         return 1.0
     own = [*said.get(source, ()), quality]
-    share = max(_FREE, round(fmean(len(said[name]) for name in others)))
+    share = max(_FREE, round(fmean(len(said[name]) for name in others) / _LOUD))
     if len(own) <= share:
         return 1.0
     return 0.0 if abs(fmean(own) - fmean(others.values())) > AT_ODDS else 1.0

@@ -51,7 +51,7 @@ class Prospect(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutlookSettings:
-    """`tiers` orders tiers for the prior. Effects are estimated anew after `every` ratings, or a twentieth of all.
+    """`tiers` orders tiers for the prior. Effects are estimated anew after `every` ratings, or an eighth of all.
 
     A model that joins the others when there are `established` ratings is a newcomer until it has `newcomer_ratings` of
     its own. One that became worse counts as fallen for `retrial_s`, unless it is mended before.
@@ -93,7 +93,8 @@ class Outlook:
         self._rated: dict[str, float] = {}
         self._estimates = 0
         self._estimated_at = 0
-        self._fresh = self._epoch = 0
+        self._fresh = 0.0
+        self._epoch = 0
         self._told = False
         self._now_us = 0
         self._views: dict[Kind, _View] = {}
@@ -118,19 +119,22 @@ class Outlook:
         """Take note of what was logged; may estimate anew, which takes milliseconds."""
         self._told = True
         for event in events:
-            if isinstance(event, Feedback | Outcome):
+            if isinstance(event, Feedback):
                 self._fresh += 1
-                if isinstance(event, Feedback) and event.model in self._newcomers:
+                if event.model in self._newcomers:
                     self._welcome(event.model, event.label.weight)
+            elif isinstance(event, Outcome):
+                # costs are read when asked for; only what they are shrunk to is estimated
+                self._fresh += 0.1
             elif isinstance(event, StandingChange) and event.policy == DRIFT:
                 self._fresh += 1_000_000
         if self._knowledge is not None and self._fresh >= self._due():
             self._estimate(self._knowledge)
 
     def _due(self) -> float:
-        """After so many ratings and calls effects are estimated anew: rarer the more there are, and the more kinds."""
+        """After so many ratings effects are estimated anew: rarer the more there are, and the more kinds."""
         evidence = self._evidence
-        return 2 * max(self.settings.every, evidence.labels / 20, len(evidence.kinds) / 4)
+        return max(self.settings.every, evidence.labels / 8, len(evidence.kinds))
 
     def _prepare(self, situation: Situation) -> None:
         if any(model.model_id not in self._profiles for model in situation.eligible):
@@ -155,7 +159,7 @@ class Outlook:
         self._evidence, self._rated = evidence, rated
         self._sort_out(knowledge)
         self._estimates += 1
-        self._estimated_at, self._fresh, self._epoch = knowledge.version, 0, knowledge.epoch
+        self._estimated_at, self._fresh, self._epoch = knowledge.version, 0.0, knowledge.epoch
 
     def _sort_out(self, knowledge: Knowledge) -> None:
         """Who is new, who has fallen, and who is mended and so as good as new."""

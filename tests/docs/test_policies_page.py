@@ -34,7 +34,7 @@ def test_the_timeline_tells_the_story_of_the_text() -> None:
     fall, recovery = alarms
     assert 300 < fall < 360
     assert 400 < recovery < 1000
-    assert int(share["400", "code"][1]) < 10
+    assert int(share["400", "chat"][1]) < 10
     assert int(share["1000", "code"][1]) > 90
 
 

@@ -55,6 +55,8 @@ class Knowledge:
         ahead stays in the sums, and makes way among the newest instead of crowding out what happens until that time.
         The samples' own time decides, so the order of events still does not matter.
         """
+        if not deltas:
+            return  # decisions alone teach nothing, and what was concluded stays good
         until_us = None if now_us is None else now_us + CLOCKS_APART_US
         with self._lock:
             self._merge(deltas, until_us)

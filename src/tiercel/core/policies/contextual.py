@@ -162,7 +162,9 @@ class ContextualPolicy(BasePolicy):
         expected = event.label.expected
         if expected is None or not event.label.weight or event.replaces is not None:
             return
-        difference = event.quality - expected
+        # what was expected at a cold start is no measure of a rating that comes much later
+        believed = self.outlook.expected(event)
+        difference = event.quality - (expected if believed is None else believed)
         doubt = self._doubts.pop(event.decision_id, None)
         if doubt is not None:
             self.pacer.rated(difference)

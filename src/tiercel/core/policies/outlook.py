@@ -111,6 +111,19 @@ class Outlook:
             prospects.append(prospect._replace(quality=0.0 if quality < 0.0 else min(quality, 1.0)))
         return prospects
 
+    def expected(self, event: Feedback) -> float | None:
+        """What is believed now of the answer that was rated; None where nothing was estimated in its basis."""
+        quality, label, knowledge = self._quality, event.label, self._knowledge
+        if quality is None or knowledge is None or label.basis != self._basis:
+            return None
+        kind = (event.segment, label.shape)
+        ratings = ratings_now(knowledge, kind, event.model, self._basis, self._evidence.before)
+        mean = quality.expect(kind, event.model, ratings).mean + sum(
+            map(mul, quality.slope(event.model), label.vector[1:])
+        )
+        believed: float = min(max(mean, 0.0), 1.0)
+        return believed
+
     def noise(self, expected: float) -> float:
         """The variance of a single rating of which `expected` is expected."""
         return self._quality.noise.at(expected) if self._quality is not None else self.settings.priors.noise

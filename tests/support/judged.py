@@ -27,9 +27,10 @@ HANGS = Reply(hangs_before_head=True)
 
 
 def judged_settings(judge: JudgeSettings = ALWAYS, **fields: object) -> Settings:
-    """Two models and a judge with a provider of its own; the routes of workflow "w" are judged."""
+    """Two models, which answer, and a judge with a provider of its own; the routes of workflow "w" are judged."""
     models = [SMALL, LARGE, model("judge", "premium", provider="judging")]
-    routes = (RouteSettings(match="w/*", models=("small", "large"), policy="random", judge=judge),)
+    unjudged = RouteSettings(match="*", models=("small", "large"), policy="random")
+    routes = (replace(unjudged, match="w/*", judge=judge), unjudged)
     return replace(gateway_settings(models, routes=routes), **fields)  # type: ignore[arg-type]
 
 

@@ -12,8 +12,8 @@ from benchmarks.routing.data import DEMO, Source, table
 from benchmarks.routing.measures import Line, Measured
 from benchmarks.routing.published import MODELS
 
-from tiercel.core.replay.intervals import t_interval
 from tiercel.core.replay.table import OutcomeTable
+from tiercel.core.statistics.intervals import t_interval
 
 
 @dataclass(frozen=True, slots=True)

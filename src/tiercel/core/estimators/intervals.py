@@ -23,7 +23,7 @@ from math import fsum, sqrt
 from typing import NamedTuple
 
 from tiercel.core.estimators.rows import LoggedRow
-from tiercel.core.replay.intervals import t_quantile
+from tiercel.core.statistics.intervals import t_quantile
 
 Bounds = tuple[float, float]
 

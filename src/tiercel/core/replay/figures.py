@@ -14,9 +14,9 @@ from statistics import fmean, median
 
 from tiercel.core.replay.driver import Step, Trace
 from tiercel.core.replay.hull import Hull, Point
-from tiercel.core.replay.intervals import t_interval
 from tiercel.core.replay.reactions import Reaction, ReactionSummary, reactions, summary_of
 from tiercel.core.replay.table import mean_or_none
+from tiercel.core.statistics.intervals import t_interval
 
 Interval = tuple[float, float]
 

@@ -1,4 +1,4 @@
-"""Additive statistics: everything here is a commutative monoid, so the order of events and who saw them do not matter.
+"""Additive statistics: all that is kept is a commutative monoid, so the order of events and who saw them do not matter.
 
 Sums            counts, sums and a latency sketch of one time bucket; exact integer addition
 RecentOutcomes  the newest outcomes of one key; merging is union, then the newest
@@ -7,4 +7,5 @@ voices          how much each source of ratings counts
 Deltas          what a batch of events adds to all of them (fold.py)
 forget          taking ratings back out
 Knowledge       the learned state in memory (knowledge.py)
+intervals       how far off a rate or a mean of a few figures may be
 """

@@ -1,8 +1,13 @@
-"""Intervals for rates."""
+"""Intervals: for rates, and for the mean of a few independent figures. Pure functions; nothing here is kept."""
 
 from __future__ import annotations
 
-from math import sqrt
+from collections.abc import Sequence
+from functools import cache
+from math import atan, cos, pi, sin, sqrt
+from statistics import fmean, stdev
+
+LEVEL = 0.95
 
 
 def wilson_upper(successes: int, trials: int, z: float) -> float:
@@ -13,3 +18,40 @@ def wilson_upper(successes: int, trials: int, z: float) -> float:
     centre = rate + z2 / (2 * trials)
     spread = z * sqrt(rate * (1 - rate) / trials + z2 / (4 * trials * trials))
     return min(1.0, (centre + spread) / (1 + z2 / trials))
+
+
+def t_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """The 95 % interval for the mean that `values` were drawn around; None for fewer than two."""
+    if len(values) < 2:
+        return None
+    mean = fmean(values)
+    half = t_quantile(len(values) - 1) * stdev(values) / sqrt(len(values))
+    return mean - half, mean + half
+
+
+@cache
+def t_quantile(degrees: int, level: float = LEVEL) -> float:
+    """How many standard errors a two-sided interval of `level` reaches with so many degrees of freedom."""
+    low, high = 0.0, 1.0
+    while _within(high, degrees) < level:
+        high *= 2
+    while high - low > 1e-12 * high:
+        middle = (low + high) / 2
+        if _within(middle, degrees) < level:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def _within(t: float, degrees: int) -> float:
+    """The probability that |T| < t, by the finite series for whole degrees (Abramowitz and Stegun, 26.7.3 and 4)."""
+    angle = atan(t / sqrt(degrees))
+    cos2 = cos(angle) ** 2
+    odd = degrees % 2
+    term, total = (cos(angle) if odd else 1.0), 0.0
+    for k in range(odd, degrees - 1, 2):
+        total += term
+        term *= cos2 * (k + 1) / (k + 2)
+    series = sin(angle) * total
+    return 2 / pi * (angle + series) if odd else series

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tiercel.core.replay.intervals import t_interval, t_quantile
+from tiercel.core.statistics.intervals import t_interval, t_quantile
 
 
 @pytest.mark.parametrize(

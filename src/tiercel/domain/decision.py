@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from tiercel.domain.request import Segment
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One model as a decision saw it.
 
     `probability` is 0 for an excluded model, whose reason stands in `excluded`; `score` is the policy's own
@@ -28,6 +28,13 @@ class Candidate:
     cost_usd: float | None = None
     deviation: float | None = None
     success_rate: float | None = None
+
+    @property
+    def worth(self) -> float | None:
+        """The quality to expect of a call, an answer or none; None where nothing is expected."""
+        if self.quality is None or self.success_rate is None:
+            return self.quality
+        return self.quality * self.success_rate
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,9 +74,7 @@ class ContextualPolicy(BasePolicy):
         goal = self.settings.goal
         price = self.pacer.price
         if price is None:
-            price = self.pacer.first_price(
-                {p.model.model_id: (p.cost_usd, p.quality * p.success_rate) for p in prospects}
-            )
+            price = self.pacer.first_price({p.model.model_id: (p.cost_usd, p.worth) for p in prospects})
         room = self.pacer.room()
         utilities = [self._utility(prospect, price) for prospect in prospects]
         allowed = _within(prospects, utilities, room)
@@ -103,10 +101,10 @@ class ContextualPolicy(BasePolicy):
         """Book the decision: the requests that the price of money is solved over, and what it will spend."""
         points, served, spent = {}, 0.0, 0.0
         for candidate in decision.proposal.candidates:
-            if candidate.quality is not None and candidate.cost_usd is not None:
-                quality = candidate.quality * (1.0 if candidate.success_rate is None else candidate.success_rate)
-                points[candidate.model_id] = (candidate.cost_usd, quality)
-                served += candidate.probability * quality
+            worth = candidate.worth
+            if worth is not None and candidate.cost_usd is not None:
+                points[candidate.model_id] = (candidate.cost_usd, worth)
+                served += candidate.probability * worth
                 if candidate.model_id == decision.model:
                     spent = candidate.cost_usd
         if points:
@@ -155,8 +153,8 @@ class ContextualPolicy(BasePolicy):
 
     def _utility(self, prospect: Prospect, price: float) -> float:
         latency = self.settings.goal.latency_price * (prospect.latency_s or 0.0)
-        doubt = self.settings.caution * math.sqrt(prospect.variance)
-        return prospect.quality * prospect.success_rate - doubt - price * prospect.cost_usd - latency
+        doubt = self.settings.caution * prospect.deviation
+        return prospect.worth - doubt - price * prospect.cost_usd - latency
 
     def _rated(self, event: Feedback) -> None:
         expected = event.label.expected
@@ -183,7 +181,7 @@ def _candidate(prospect: Prospect, share: float, utility: float) -> Candidate:
         utility,
         quality=prospect.quality,
         cost_usd=prospect.cost_usd,
-        deviation=math.sqrt(prospect.variance),
+        deviation=prospect.deviation,
         success_rate=prospect.success_rate,
     )
 

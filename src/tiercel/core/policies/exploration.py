@@ -55,10 +55,10 @@ def explore(
     if not open_to:
         shares[best] = 1.0
         return shares
-    doubt = sum(prospects[i].variance for i in open_to)
+    doubt = sum(prospects[i].deviation ** 2 for i in open_to)
     for i in open_to:
         prospect = prospects[i]
-        spread = math.sqrt(prospect.variance + greedy.variance)
+        spread = math.hypot(prospect.deviation, greedy.deviation)
         gap = utilities[best] - utilities[i]
         share = min(settings.most, 0.5 * math.erfc(gap / (spread * settings.temperature * _SQRT2)))
         if prospect.newcomer and gap < settings.trial_width * spread:
@@ -66,7 +66,7 @@ def explore(
         if prospect.fallen:
             share = max(share, settings.retrial)
         extra = prospect.cost_usd - greedy.cost_usd
-        share += settings.floor * prospect.variance / doubt * _thrift(prospect, greedy)
+        share += settings.floor * prospect.deviation**2 / doubt * _thrift(prospect, greedy)
         if budget_usd is not None and extra > 0 and gap > 0:
             share = min(share, settings.budget_share * budget_usd / extra + settings.floor * _thrift(prospect, greedy))
         shares[i] = share

@@ -93,6 +93,6 @@ class JudgedPolicy:
 
 def _with(proposal: Proposal, shares: Sequence[float]) -> Proposal:
     candidates: tuple[Candidate, ...] = tuple(
-        replace(c, probability=share) for c, share in zip(proposal.candidates, shares, strict=True)
+        c._replace(probability=share) for c, share in zip(proposal.candidates, shares, strict=True)
     )
     return replace(proposal, candidates=candidates)

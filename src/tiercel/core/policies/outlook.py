@@ -8,7 +8,8 @@ logged; a model's own newest ratings and calls count at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import mul
 from typing import NamedTuple
@@ -34,19 +35,25 @@ _PRIOR_SUCCESSES = 2.0
 class Prospect(NamedTuple):
     """What is expected of one model for one request.
 
-    `quality` is that of an answer, in 0..1, `variance` that of the belief in its mean, and `success_rate` how often
-    there is an answer; `cost_usd` and `latency_s` (None: no call yet) are of one call; `newcomer` says that the model
-    came later than the others and has few ratings so far, `fallen` that it was found to have become worse.
+    `quality` is that of an answer, in 0..1, `deviation` how sure its mean is, as a standard deviation, and
+    `success_rate` how often there is an answer; `cost_usd` and `latency_s` (None: no call yet) are of one call;
+    `newcomer` says that the model came later than the others and has few ratings so far, `fallen` that it was found to
+    have become worse.
     """
 
     model: ModelProfile
     quality: float
-    variance: float
+    deviation: float
     cost_usd: float
     latency_s: float | None
     newcomer: bool
     fallen: bool = False
     success_rate: float = 1.0
+
+    @property
+    def worth(self) -> float:
+        """The quality to expect of a call, an answer or none."""
+        return self.quality * self.success_rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +79,7 @@ class _View(NamedTuple):
     """
 
     state: tuple[int, int, tuple[ModelProfile, ...], int]
-    prospects: list[Prospect]
-    slopes: list[tuple[float, ...]]
+    prospects: list[tuple[Prospect, tuple[float, ...]]]
 
 
 class Outlook:
@@ -106,9 +112,10 @@ class Outlook:
         view = self._view(kind, situation)
         figures = situation.vector[1:]
         prospects = []
-        for prospect, slope in zip(view.prospects, view.slopes, strict=True):
-            quality = prospect.quality + sum(map(mul, slope, figures))
-            prospects.append(prospect._replace(quality=0.0 if quality < 0.0 else min(quality, 1.0)))
+        for flat, slope in view.prospects:
+            quality = flat.quality + sum(map(mul, slope, figures))
+            quality = 0.0 if quality < 0.0 else min(quality, 1.0)
+            prospects.append(Prospect(flat.model, quality, *flat[2:]))
         return prospects
 
     def expected(self, event: Feedback) -> float | None:
@@ -218,7 +225,7 @@ class Outlook:
             return held
         quality, costs = self._quality, self._costs
         assert quality is not None and costs is not None  # noqa: S101, PT018 - `_prepare` made them
-        prospects, slopes = [], []
+        prospects = []
         for model, cost_usd in zip(eligible, costs.expect(kind, eligible, knowledge), strict=True):
             model_id = model.model_id
             ratings = ratings_now(knowledge, kind, model_id, self._basis, self._evidence.before)
@@ -229,15 +236,11 @@ class Outlook:
             latency_s = None if seen.mean_latency_ms is None else seen.mean_latency_ms / 1000.0
             newcomer, fallen = model_id in self._newcomers, model_id in self._fallen
             answered = (seen.successes + _PRIOR_SUCCESSES) / (seen.requests + _PRIOR_SUCCESSES)
-            prospects.append(Prospect(model, mean, variance, cost_usd, latency_s, newcomer, fallen, answered))
-            slopes.append(quality.slope(model_id))
-        view = _View(state, prospects, slopes)
+            deviation = math.sqrt(variance)
+            flat = Prospect(model, mean, deviation, cost_usd, latency_s, newcomer, fallen, answered)
+            prospects.append((flat, quality.slope(model_id)))
+        view = _View(state, prospects)
         if len(self._views) >= _CACHED_KINDS:
             self._views.clear()
         self._views[kind] = view
         return view
-
-
-def points(prospects: Sequence[Prospect]) -> Mapping[str, tuple[float, float]]:
-    """Each model's expected cost and quality."""
-    return {p.model.model_id: (p.cost_usd, p.quality) for p in prospects}

@@ -14,7 +14,7 @@ Shariff, Lattimore, Szepesvari, ICML 2016, algorithm 1, with a bucket in place o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tiercel.core.policies.base import Policy, Situation
 from tiercel.core.statistics.knowledge import Knowledge
@@ -59,7 +59,7 @@ class SafePolicy:
         kept = [c.probability if charges[c.model_id] <= room else 0.0 for c in proposal.candidates]
         freed = 1.0 - sum(kept)
         candidates = tuple(
-            replace(c, probability=share + (freed if c.model_id == incumbent else 0.0))
+            c._replace(probability=share + (freed if c.model_id == incumbent else 0.0))
             for c, share in zip(proposal.candidates, kept, strict=True)
         )
         greedy = proposal.greedy if charges[proposal.greedy] <= room else incumbent
@@ -104,8 +104,8 @@ def charges_of(candidates: Sequence[Candidate], incumbent: str, z: float) -> dic
 
 
 def _bounds(candidate: Candidate, z: float) -> tuple[float, float]:
-    if candidate.quality is None:
+    worth = candidate.worth
+    if worth is None:
         return 0.0, _ALL
     doubt = z * (candidate.deviation or 0.0)
-    quality = candidate.quality * (1.0 if candidate.success_rate is None else candidate.success_rate)
-    return max(0.0, quality - doubt), min(1.0, quality + doubt)
+    return max(0.0, worth - doubt), min(1.0, worth + doubt)

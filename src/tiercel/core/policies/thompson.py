@@ -37,7 +37,7 @@ class ThompsonPolicy(ContextualPolicy):
 
     def shares(self, prospects: Sequence[Prospect], utilities: Sequence[float], best: int) -> list[float]:
         """The probability of each model that its utility is the highest; about 10 us per model."""
-        spreads = [self.temperature * math.sqrt(p.variance) for p in prospects]
+        spreads = [self.temperature * p.deviation for p in prospects]
         own = [
             0.0 if utility == -math.inf else _chance_of_best(i, utilities, spreads)
             for i, utility in enumerate(utilities)

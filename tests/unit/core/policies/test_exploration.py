@@ -19,7 +19,7 @@ BUDGET = 0.001
 
 def prospect(name: str, quality: float, deviation: float, cost_usd: float, *, newcomer: bool = False) -> Prospect:
     model = ModelProfile(model_id=name, tier="cheap")
-    return Prospect(model, quality, deviation**2, cost_usd, None, newcomer)
+    return Prospect(model, quality, deviation, cost_usd, None, newcomer)
 
 
 @st.composite

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from statistics import fmean
 
 import pytest
@@ -80,7 +79,7 @@ candidates = st.tuples(
 
 def proposal_of(made: tuple[Candidate, ...]) -> Proposal:
     total = sum(c.probability for c in made)
-    shared = tuple(replace(c, probability=c.probability / total) for c in made)
+    shared = tuple(c._replace(probability=c.probability / total) for c in made)
     return Proposal(shared, max(shared, key=lambda c: c.probability).model_id, "as given")
 
 

@@ -18,7 +18,7 @@ DRAWS = 20_000
 
 def prospects_of(means: list[float], deviations: list[float], cost_usd: float = 1e-3) -> list[Prospect]:
     return [
-        Prospect(ModelProfile(model_id=f"m{i}", tier="cheap"), mean, deviation**2, cost_usd * (i + 1), None, False)
+        Prospect(ModelProfile(model_id=f"m{i}", tier="cheap"), mean, deviation, cost_usd * (i + 1), None, False)
         for i, (mean, deviation) in enumerate(zip(means, deviations, strict=True))
     ]
 

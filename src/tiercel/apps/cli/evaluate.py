@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import json
-import math
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tiercel.apps.cli.evaluation_tables import print_evaluation
-from tiercel.apps.cli.output import console, note, print_json
+from tiercel.apps.cli.goal import BudgetOption, TargetOption, WeightsOption, with_goal
+from tiercel.apps.cli.output import note, print_json
 from tiercel.apps.cli.program import new_program
+from tiercel.apps.cli.replays import DelayOption, JobsOption, SeedOption, replayed
 from tiercel.apps.evaluation.plot import check_plot, svg_of
-from tiercel.apps.evaluation.pool import run_jobs, usable_cores
 from tiercel.apps.evaluation.result import Evaluation, evaluation_of
 from tiercel.apps.evaluation.study import ALL, EvaluationSettings, Mode, Study, study_of
-from tiercel.config.settings import DEFAULT_POLICY
+from tiercel.config.settings import DEFAULT_POLICY, RouteSettings
 from tiercel.domain.errors import InvalidInput, Problem, TiercelError
 
 program = new_program()
 
-_WEIGHTS = {"q": "quality_weight", "c": "cost_weight", "l": "latency_weight"}
+_STDOUT = Path("-")
 
 
 class Segmentation(StrEnum):
@@ -48,14 +46,11 @@ PolicyOption = Annotated[
     list[str] | None,
     typer.Option("--policy", "--policies", metavar="NAME", help=f"Who decides; repeatable; {ALL}: every policy."),
 ]
-TargetOption = Annotated[
-    float | None, typer.Option("--target-quality", metavar="Q", help="Least cost at this mean quality.", min=0, max=1)
+JudgedOption = Annotated[
+    bool, typer.Option("--judged", help="The policy knows beforehand which answers will be rated.")
 ]
-BudgetOption = Annotated[
-    float | None, typer.Option("--budget", metavar="USD", help="Best quality at this mean cost per request.")
-]
-WeightsOption = Annotated[
-    str | None, typer.Option("--weights", metavar="q=1,c=..,l=..", help="Weights of quality, cost and latency.")
+JsonFileOption = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Write the result there as JSON; - for stdout.")
 ]
 
 
@@ -72,19 +67,15 @@ def evaluate(
     warm_start: Annotated[str, typer.Option(metavar="SPLIT", help="Learn from these queries first.")] = "",
     segment: Annotated[Segmentation, typer.Option(help="May the policy see the task?")] = Segmentation.TASK,
     feedback_rate: Annotated[float, typer.Option(help="The share of answers that is rated.", min=0, max=1)] = 1.0,
-    delay: Annotated[int, typer.Option(help="Ratings come so many requests late.", min=0)] = 0,
-    judged: Annotated[
-        bool, typer.Option("--judged", help="The policy knows beforehand which answers will be rated.")
-    ] = False,
+    delay: DelayOption = 0,
+    judged: JudgedOption = False,
     scenario: Annotated[ScenarioName, typer.Option(help="What changes meanwhile.")] = ScenarioName.NONE,
     repeats: Annotated[int, typer.Option(help="Replays, each in its own order.", min=1)] = 20,
-    seed: Annotated[int, typer.Option(help="Equal seeds give equal results.")] = 0,
+    seed: SeedOption = 0,
     frontier: Annotated[int, typer.Option(metavar="N", help="Try N budgets besides.", min=0)] = 0,
     incumbent: Annotated[str, typer.Option(metavar="MODEL", help="The model that serves today.")] = "",
-    jobs: Annotated[int, typer.Option(help="Processes. Default: one per processor core.", min=0)] = 0,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the result there as JSON; - for stdout.")
-    ] = None,
+    jobs: JobsOption = 0,
+    json_file: JsonFileOption = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw quality against cost.")] = None,
 ) -> None:
     """Replay policies over a table of every model's outcomes, and compare with the best fixed mixes.
@@ -94,7 +85,7 @@ def evaluate(
     settings = EvaluationSettings(
         file=file,
         policies=tuple(policy or [DEFAULT_POLICY]),
-        mode=_mode(target_quality, budget, weights),
+        mode=Mode.of(with_goal(RouteSettings(), target_quality=target_quality, budget=budget, weights=weights)),
         split=split,
         warm_start=warm_start,
         models=tuple(name.strip() for name in models.split(",") if name.strip()),
@@ -108,13 +99,23 @@ def evaluate(
         frontier=frontier,
         incumbent=incumbent,
     )
-    _writable("json", json_file)
-    _writable("plot", plot)
+    _check_folders(json=json_file, plot=plot)
     study = study_of(settings)
     if plot is not None:
         check_plot(study)
-    evaluation = _evaluated(study, jobs or usable_cores())
-    if json_file == Path("-"):
+    _report(_evaluated(study, jobs), json_file, plot)
+
+
+def _evaluated(study: Study, processes: int) -> Evaluation:
+    todo = study.jobs()
+    if study.table.incomplete:
+        note(f"{study.table.incomplete} queries left out: they lack an outcome of one of the models")
+    return evaluation_of(study, replayed(study, todo, processes, called="replays"))
+
+
+def _report(evaluation: Evaluation, json_file: Path | None, plot: Path | None) -> None:
+    """The result where it is wanted: on stdout and in files."""
+    if json_file == _STDOUT:
         print_json(evaluation.json())
     else:
         print_evaluation(evaluation)
@@ -124,51 +125,11 @@ def evaluate(
         _write(plot, svg_of(evaluation))
 
 
-def _evaluated(study: Study, workers: int) -> Evaluation:
-    """The result, with the progress on stderr."""
-    todo = study.jobs()
-    if study.table.incomplete:
-        note(f"{study.table.incomplete} queries left out: they lack an outcome of one of the models")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console(sys.stderr), transient=True) as progress:
-        bar = progress.add_task("replays", total=len(todo))
-        runs = {}
-        for job, figures in run_jobs(study, todo, workers):
-            runs[job] = figures
-            progress.advance(bar)
-    return evaluation_of(study, runs)
-
-
-def _mode(target_quality: float | None, budget: float | None, weights: str | None) -> Mode:
-    given = [name for name, value in (("--target-quality", target_quality), ("--budget", budget)) if value is not None]
-    given += ["--weights"] if weights is not None else []
-    if len(given) > 1:
-        raise InvalidInput(f"{' and '.join(given)} exclude each other: give one of them")
-    if budget is not None and not (math.isfinite(budget) and budget > 0):
-        raise InvalidInput([Problem("budget", "must be above 0 USD per request", repr(budget), "range")])
-    return Mode(target_quality=target_quality, budget_usd=budget, **_weights(weights))
-
-
-def _weights(text: str | None) -> dict[str, float]:
-    """What "q=1,c=0.5" says, by the settings' names."""
-    weights: dict[str, float] = {}
-    for part in text.split(",") if text is not None else ():
-        name, _, value = part.strip().partition("=")
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if name not in _WEIGHTS or _WEIGHTS[name] in weights or not 0 <= number < math.inf:
-            said = "must be like q=1,c=0.5,l=0, each at most once and 0 or more"
-            raise InvalidInput([Problem("weights", said, repr(text))])
-        weights[_WEIGHTS[name]] = number
-    return weights
-
-
-def _writable(name: str, file: Path | None) -> None:
-    """Minutes of work are not to end at a folder that is not there."""
-    if file is not None and file != Path("-") and not file.absolute().parent.is_dir():
-        raise InvalidInput([Problem(name, "the folder of the file does not exist", str(file.parent))])
+def _check_folders(**files: Path | None) -> None:
+    """Minutes of work are not to end at a folder that is not there. Raises `InvalidInput`."""
+    for name, file in files.items():
+        if file is not None and file != _STDOUT and not file.absolute().parent.is_dir():
+            raise InvalidInput([Problem(name, "the folder of the file does not exist", str(file.parent))])
 
 
 def _write(file: Path, text: str) -> None:

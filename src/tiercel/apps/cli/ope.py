@@ -32,28 +32,31 @@ program = new_program()
 _LEARN_NOTHING = frozenset({FixedPolicy.name, RandomPolicy.name})
 
 
+PolicyOption = Annotated[
+    list[str], typer.Option("--policy", metavar="NAME", help="What to value; repeatable. fixed:MODEL names a model.")
+]
+TrainShareOption = Annotated[
+    float | None,
+    typer.Option(
+        help="The first part of the log, from which the policies learn before they are frozen. "
+        f"Default: {DEFAULT_TRAIN_SHARE:g}; 0 where none of them learns.",
+        min=0,
+        max=0.99,
+    ),
+]
+
+
 @program.command()
 def ope(
     log: Annotated[str, typer.Argument(metavar="LOG", help="A store's address, or the file of a SQLite store.")],
     *,
-    policy: Annotated[
-        list[str],
-        typer.Option("--policy", metavar="NAME", help="What to value; repeatable. fixed:MODEL names a model."),
-    ],
+    policy: PolicyOption,
     config: ConfigOption = None,
     route: Annotated[str, typer.Option(metavar="NAME", help="Only this route's requests, and its settings.")] = "",
     target_quality: TargetOption = None,
     budget: BudgetOption = None,
     weights: WeightsOption = None,
-    train_share: Annotated[
-        float | None,
-        typer.Option(
-            help="The first part of the log, from which the policies learn before they are frozen. "
-            f"Default: {DEFAULT_TRAIN_SHARE:g}; 0 where none of them learns.",
-            min=0,
-            max=0.99,
-        ),
-    ] = None,
+    train_share: TrainShareOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """What another policy would have achieved, estimated from logged and rated decisions.

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from tiercel import bootstrap
 from tiercel.apps.cli.choice import ConfigOption, found_config
 from tiercel.apps.cli.goal import BudgetOption, TargetOption, WeightsOption, with_goal
-from tiercel.apps.cli.output import JsonOption, console, figure, print_json, print_table
+from tiercel.apps.cli.output import JsonOption, figure, print_json, print_table
 from tiercel.apps.cli.program import new_program
-from tiercel.apps.evaluation.pool import run_jobs, usable_cores
+from tiercel.apps.cli.replays import DelayOption, JobsOption, SeedOption, replayed
 from tiercel.apps.evaluation.simulation import (
     NOTE,
     SAMPLE,
@@ -35,23 +33,25 @@ _FIRST = Assumptions()
 _FIGURES = ("policy", "rated", "quality", "$ / 1,000", "over hull", "last half", "settled after", "ratings", "spent")
 
 
+PolicyOption = Annotated[list[str] | None, typer.Option("--policy", metavar="NAME", help="Who decides; repeatable.")]
+FeedbackRateOption = Annotated[
+    list[float] | None,
+    typer.Option(help="The share of answers that is rated; repeatable. Default: 1, 0.3, 0.1.", min=0, max=1),
+]
+
+
 @program.command()
 def simulate(
     *,
     config: ConfigOption = None,
     requests: Annotated[int, typer.Option(help="How many requests.", min=1, max=100_000)] = _FIRST.requests,
     stages: Annotated[int, typer.Option(help="Of how many stages.", min=1, max=1_000)] = _FIRST.stages,
-    policy: Annotated[
-        list[str] | None, typer.Option("--policy", metavar="NAME", help="Who decides; repeatable.")
-    ] = None,
+    policy: PolicyOption = None,
     target_quality: TargetOption = None,
     budget: BudgetOption = None,
     weights: WeightsOption = None,
-    feedback_rate: Annotated[
-        list[float] | None,
-        typer.Option(help="The share of answers that is rated; repeatable. Default: 1, 0.3, 0.1.", min=0, max=1),
-    ] = None,
-    delay: Annotated[int, typer.Option(help="Ratings come so many requests late.", min=0)] = 0,
+    feedback_rate: FeedbackRateOption = None,
+    delay: DelayOption = 0,
     uncertainty: Annotated[
         float, typer.Option(help="How far a model's quality may be from what its tier says.", min=0, max=0.5)
     ] = _FIRST.uncertainty,
@@ -62,8 +62,8 @@ def simulate(
         float, typer.Option(help="How much a model differs from stage to stage by itself.", min=0, max=0.5)
     ] = _FIRST.spread,
     repeats: Annotated[int, typer.Option(help="Worlds drawn from the assumptions.", min=1)] = 5,
-    seed: Annotated[int, typer.Option(help="Equal seeds give equal results.")] = 0,
-    jobs: Annotated[int, typer.Option(help="Processes. Default: one per processor core.", min=0)] = 0,
+    seed: SeedOption = 0,
+    jobs: JobsOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """What policies would do with a catalogue that nobody measured yet, under stated assumptions.
@@ -85,7 +85,7 @@ def simulate(
     )
     # a catalogue that cannot be imagined is told of here, not by a process
     imagine(simulation.models, Assumptions(requests=1), 0)
-    runs = _run(simulation, jobs or usable_cores())
+    runs = replayed(simulation, simulation.jobs(), jobs, called="worlds")
     if as_json:
         print_json(simulation_json(simulation, runs))
     else:
@@ -98,19 +98,6 @@ def _policies(names: list[str]) -> tuple[str, ...]:
         said = f"must be one of {', '.join(bootstrap.POLICIES)}"
         raise InvalidInput([Problem("--policy", said, repr(name), "unknown") for name in unknown])
     return tuple(dict.fromkeys(names))
-
-
-def _run(simulation: Simulation, workers: int) -> dict[Job, Run]:
-    """Every replay, with the progress on stderr."""
-    todo = simulation.jobs()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console(sys.stderr), transient=True) as progress:
-        bar = progress.add_task("worlds", total=len(todo))
-        runs = {}
-        for job, run in run_jobs(simulation, todo, workers):
-            runs[job] = run
-            progress.advance(bar)
-    return runs
 
 
 def _print(simulation: Simulation, runs: Mapping[Job, Run]) -> None:

@@ -35,6 +35,17 @@ class Mode:
     cost_weight: float | None = None
     latency_weight: float | None = None
 
+    @classmethod
+    def of(cls, route: RouteSettings) -> Mode:
+        """What a route's policy is to reach."""
+        return cls(
+            target_quality=route.target_quality,
+            budget_usd=route.budget_usd_per_request,
+            quality_weight=route.quality_weight,
+            cost_weight=route.cost_weight,
+            latency_weight=route.latency_weight,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationSettings:

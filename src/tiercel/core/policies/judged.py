@@ -14,11 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tiercel.core.policies.base import Policy, Situation
-from tiercel.core.statistics.knowledge import Knowledge
-from tiercel.domain.catalogue import ModelProfile
-from tiercel.domain.decision import Candidate, Decision, Proposal
-from tiercel.domain.events import Event, StandingChange
-from tiercel.domain.request import Segment
+from tiercel.core.policies.wrapper import WrapperPolicy
+from tiercel.domain.decision import Candidate, Proposal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,17 +31,12 @@ class JudgedSettings:
     budget_share: float = 0.10
 
 
-class JudgedPolicy:
+class JudgedPolicy(WrapperPolicy):
     """Wraps a policy that learns."""
 
     def __init__(self, inner: Policy, settings: JudgedSettings | None = None) -> None:
-        self.inner = inner
+        super().__init__(inner, kind="judged", promise="explores where the answer is judged")
         self.settings = settings or JudgedSettings()
-        self.name = f"judged({inner.name})"
-        self.version = f"{inner.version}.1"
-        self.summary = f"{inner.summary}; explores where the answer is judged"
-        self.reads_prompt = inner.reads_prompt
-        self.keeps_books = inner.keeps_books
 
     def propose(self, situation: Situation) -> Proposal:
         """The believed best for a request that is not judged; for one that is, the wrapped proposal over a floor."""
@@ -75,20 +67,6 @@ class JudgedPolicy:
             if cost > 0 and judge_rate > 0:
                 floor = min(floor, self.settings.budget_share * budget_usd / (judge_rate * cost))
         return spread, floor
-
-    def decided(self, decision: Decision) -> None:
-        """Nothing of its own."""
-        self.inner.decided(decision)
-
-    def learned(self, events: Sequence[Event]) -> None:
-        """Nothing of its own."""
-        self.inner.learned(events)
-
-    def review(
-        self, segment: Segment, models: Sequence[ModelProfile], knowledge: Knowledge, now_us: int
-    ) -> StandingChange | None:
-        """As the wrapped policy says."""
-        return self.inner.review(segment, models, knowledge, now_us)
 
 
 def _with(proposal: Proposal, shares: Sequence[float]) -> Proposal:

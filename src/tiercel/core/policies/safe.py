@@ -17,11 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tiercel.core.policies.base import Policy, Situation
-from tiercel.core.statistics.knowledge import Knowledge
-from tiercel.domain.catalogue import ModelProfile
+from tiercel.core.policies.wrapper import WrapperPolicy
 from tiercel.domain.decision import Candidate, Decision, Proposal
-from tiercel.domain.events import Event, StandingChange
-from tiercel.domain.request import Segment
 
 _ALL = 1.0
 """The charge for a model of which nothing is expected: it may lose everything."""
@@ -37,16 +34,12 @@ class SafeSettings:
     cap: float = 50.0
 
 
-class SafePolicy:
+class SafePolicy(WrapperPolicy):
     """Wraps any policy; the incumbent is the model named, else the one expected to be the dearest."""
 
     def __init__(self, inner: Policy, settings: SafeSettings | None = None) -> None:
-        self.inner = inner
         self.settings = settings or SafeSettings()
-        self.name = f"safe({inner.name})"
-        self.version = f"{inner.version}.1"
-        self.summary = f"{inner.summary}; never loses more than {self.settings.epsilon:g} of quality"
-        self.reads_prompt = inner.reads_prompt
+        super().__init__(inner, kind="safe", promise=f"never loses more than {self.settings.epsilon:g} of quality")
         self.keeps_books = True
         self.level = 0.0
 
@@ -74,17 +67,7 @@ class SafePolicy:
         charge = charges_of(candidates, incumbent, self.settings.z).get(decision.model, _ALL)
         own = self.settings
         self.level = min(own.cap * own.epsilon, self.level + own.epsilon) - charge
-        self.inner.decided(decision)
-
-    def learned(self, events: Sequence[Event]) -> None:
-        """Nothing of its own."""
-        self.inner.learned(events)
-
-    def review(
-        self, segment: Segment, models: Sequence[ModelProfile], knowledge: Knowledge, now_us: int
-    ) -> StandingChange | None:
-        """As the wrapped policy says."""
-        return self.inner.review(segment, models, knowledge, now_us)
+        super().decided(decision)
 
 
 def incumbent_of(candidates: Sequence[Candidate], named: str) -> str:

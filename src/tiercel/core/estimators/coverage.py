@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from math import fsum
 
 from tiercel.core.estimators.intervals import Estimate
-from tiercel.core.estimators.overlap import Overlap, overlap
-from tiercel.core.estimators.rows import LoggedRow, Probabilities, Weighted
+from tiercel.core.estimators.rows import LoggedRow, Probabilities
 from tiercel.core.estimators.valuation import Valuation, value
 from tiercel.core.replay.table import OutcomeTable, Query
 from tiercel.domain.request import stage_segment
@@ -127,12 +126,6 @@ def draw_log(
         )
         wanted.append(target(query))
     return log, wanted
-
-
-def overlap_of(table: OutcomeTable, logged: Choice, target: Choice, *, rows: int, seed: int) -> Overlap:
-    """The gate's verdict on one log."""
-    chance = random.Random(f"{seed}/{rows}")  # noqa: S311 - reproducible is the purpose
-    return overlap(Weighted(*draw_log(table, logged, target, rows=rows, chance=chance)))
 
 
 def truths(table: OutcomeTable, logged: Choice, target: Choice) -> dict[str, float]:

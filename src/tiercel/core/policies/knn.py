@@ -15,7 +15,7 @@ from heapq import nsmallest
 from typing import ClassVar, NamedTuple
 
 from tiercel.core.policies.base import Situation
-from tiercel.core.policies.contextual import ContextualPolicy
+from tiercel.core.policies.contextual import ContextualPolicy, ContextualSettings
 from tiercel.core.policies.outlook import Prospect
 from tiercel.domain.events import Event, Feedback
 from tiercel.domain.request import Segment
@@ -40,13 +40,15 @@ class KnnPolicy(ContextualPolicy):
     version: ClassVar[str] = "1"
     summary: ClassVar[str] = "what models did with the most similar requests: for offline comparison"
 
-    _memories: dict[str, deque[_Memory]]
+    def __init__(self, settings: ContextualSettings | None = None) -> None:
+        super().__init__(settings)
+        self._remembered: dict[str, deque[_Memory]] = {}
 
     def prospects(self, situation: Situation) -> list[Prospect]:
         """The beliefs of `contextual` moved to what the neighbours say. Milliseconds."""
         found = []
         for prospect in super().prospects(situation):
-            memories = tuple(self._remembered().get(prospect.model.model_id, ()))
+            memories = tuple(self._remembered.get(prospect.model.model_id, ()))
             near = nsmallest(NEAREST, ((_distance(m, situation), m.quality) for m in memories))
             said = sum(quality for _, quality in near)
             quality = (said + _SHRUNK * prospect.quality) / (len(near) + _SHRUNK)
@@ -57,14 +59,9 @@ class KnnPolicy(ContextualPolicy):
         """Remember ratings with their requests' vectors."""
         for event in events:
             if isinstance(event, Feedback) and event.model and event.label.weight:
-                memories = self._remembered().setdefault(event.model, deque(maxlen=REMEMBERED))
+                memories = self._remembered.setdefault(event.model, deque(maxlen=REMEMBERED))
                 memories.append(_Memory(event.segment, event.label.vector, event.quality))
         super().learned(events)
-
-    def _remembered(self) -> dict[str, deque[_Memory]]:
-        if not hasattr(self, "_memories"):
-            self._memories = {}
-        return self._memories
 
 
 def _distance(memory: _Memory, situation: Situation) -> float:

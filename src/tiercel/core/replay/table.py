@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -177,8 +176,3 @@ def _query(group: dict[str, OutcomeRow], names: Sequence[str]) -> Query:
     first = group[names[0]]
     prompt = next((row.prompt for row in group.values() if row.prompt), "")
     return Query(first.query_id, first.task, prompt, tuple(group[name].recorded for name in names))
-
-
-def task_counts(table: OutcomeTable) -> dict[str, int]:
-    """How many queries each task has."""
-    return dict(Counter(query.task for query in table.queries))

@@ -28,7 +28,6 @@ MAX_READ = 8_000
 """Characters of a prompt that are read: half from its beginning, half from its end."""
 _LIMIT = 3.0
 _OPTION = re.compile(r"(?:^|\s)\(?[A-H][).:]\s|Option \d")
-_DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _CAPITALISED = re.compile(r"[A-Z][a-z]")
 
@@ -74,21 +73,22 @@ class Basis:
         text = request.prompt
         if len(text) > MAX_READ:
             text = text[: MAX_READ // 2] + text[-MAX_READ // 2 :]
-        vector = [float(_shape(text, request)), *_figures(text, len(request.prompt))]
+        numbers = _NUMBER.findall(text)
+        vector = [float(_shape(text, numbers, request)), *_figures(text, numbers, len(request.prompt))]
         vector += [_bounded(_number(request.features.get(name))) for name in self.given]
         if self.embed is not None:
             vector += [_bounded(value) for value in self.embed(text)[: self.dimensions]]
         return tuple(vector)
 
 
-def _shape(text: str, request: RequestContext) -> int:
+def _shape(text: str, numbers: Sequence[str], request: RequestContext) -> int:
     """Seven bits of the text and three of the request around it."""
     lines = min(3, int(math.log1p(text.count("\n")) / 0.8))
     bits = (
         _OPTION.search(text) is not None,
         lines & 1,
         lines & 2,
-        _DIGIT.search(text) is not None,
+        bool(numbers),
         text.rstrip().endswith("?"),
         text.startswith("["),
         "```" in text,
@@ -96,12 +96,11 @@ def _shape(text: str, request: RequestContext) -> int:
         request.messages > 2,
         request.structured,
     )
-    return sum(1 << i for i, bit in enumerate(bits) if bit)
+    return sum([1 << i for i, bit in enumerate(bits) if bit])
 
 
-def _figures(text: str, length: int) -> list[float]:
+def _figures(text: str, numbers: Sequence[str], length: int) -> list[float]:
     words = text.split()
-    numbers = _NUMBER.findall(text)
     per_word = 1.0 / (len(words) + 1)
     per_character = 1.0 / (len(text) + 1)
     digits = "".join(numbers).replace(",", "")

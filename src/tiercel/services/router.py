@@ -18,7 +18,7 @@ from tiercel.core.beliefs.labels import label_of
 from tiercel.core.capability import match_score as match_score_of
 from tiercel.core.draws import Uniform
 from tiercel.core.eligibility import divide
-from tiercel.core.policies.base import Situation, draw
+from tiercel.core.policies.base import Situation, decision_of, draw
 from tiercel.core.statistics.fold import micros
 from tiercel.domain.catalogue import Agent, Catalogue
 from tiercel.domain.decision import Candidate, Decision, Proposal
@@ -247,26 +247,14 @@ class Router:
         self, situation: Situation, proposal: Proposal, chosen: Candidate, policy: tuple[str, str], now: datetime
     ) -> Decision:
         """The record of a choice by the policy of that name and version, kept at hand and left to be logged."""
-        request = situation.request
-        decision = Decision(
-            id=self._new_id(),
+        decision = decision_of(
+            situation,
+            proposal,
+            chosen,
+            decision_id=self._new_id(),
             decided_at=now,
-            segment=situation.segment,
-            policy=policy[0],
-            policy_version=policy[1],
-            model=chosen.model_id,
-            tier=chosen.tier,
-            propensity=chosen.probability,
-            proposal=proposal,
-            agent_id=request.agent_id,
-            session_id=request.session_id,
-            requires=tuple(request.requires),
-            features=request.features,
+            policy=policy,
             degraded=self.learner.degraded,
-            vector=situation.vector,
-            basis=situation.basis,
-            will_judge=situation.will_judge,
-            judge_rate=situation.judge_rate,
         )
         self._decisions[decision.id] = decision
         self.learner.leave(decision)

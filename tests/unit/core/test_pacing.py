@@ -181,7 +181,7 @@ def test_many_threads_decide_and_settle_at_once(goal: Goal) -> None:
                 price = price_now(pacer, seen)
                 assert price >= 0
                 assert math.isfinite(price)
-                pacer.decided(f"{name}/{n}", seen, 0.5, 0.001)
+                pacer.decided(f"{name}/{n}", seen, 0.1, 0.001)
                 pacer.settle(f"{name}/{n}", 0.001)
                 pacer.rated(0.1)
         except BaseException as error:  # noqa: BLE001 - to be told by the thread that asks
@@ -225,7 +225,7 @@ def simulated(pacer: Pacer, *, judged: float, explore: float, seed: int, request
         shares = {model: share / 3 + (1 - share) * (model == best) for model in seen}
         drawn = chance.choices(list(shares), list(shares.values()))[0]
         expected = sum(shares[model] * seen[model][1] for model in seen)
-        pacer.decided(str(n), seen, expected, seen[drawn][0])
+        pacer.decided(str(n), seen, seen[best][1] - expected, seen[drawn][0])
         if n >= requests_ // 4:
             served.append(seen[drawn][1])
             greedy_served.append(seen[best][1])
@@ -235,12 +235,11 @@ def simulated(pacer: Pacer, *, judged: float, explore: float, seed: int, request
 @pytest.mark.parametrize("target", [0.8, 0.85, 0.9])
 @pytest.mark.parametrize(("judged", "explore"), [(0.0, 0.0), (0.1, 0.2), (0.1, 1.0), (0.3, 0.6)])
 def test_a_target_is_reached_though_judged_requests_explore(target: float, judged: float, explore: float) -> None:
-    """What exploration gives away is made up for by at least half by the choice on all requests."""
+    """What exploration gives away is made up for by the choice on all requests."""
     runs = [simulated(Pacer(Goal(target_quality=target)), judged=judged, explore=explore, seed=s) for s in range(3)]
     served, greedy = (sum(column) / len(runs) for column in zip(*runs, strict=True))
     tell(f"target {target}, {judged:.0%} judged, {explore:.0%} of them explore: {served:.4f} (greedy {greedy:.4f})")
-    assert abs(target - served) <= 0.5 * abs(greedy - served) + 0.002
-    assert abs(target - served) <= 0.012
+    assert abs(target - served) <= 0.1 * abs(greedy - served) + 0.002
 
 
 def test_expectations_that_flatter_themselves_are_corrected() -> None:
@@ -259,7 +258,7 @@ def test_without_a_goal_the_best_model_is_nearly_reached_at_less_cost() -> None:
 
 def test_a_given_price_is_the_price() -> None:
     pacer = Pacer(Goal(price=7.0))
-    pacer.decided("a", {"a": (1.0, 1.0)}, 1.0, 1.0)
+    pacer.decided("a", {"a": (1.0, 1.0)}, 0.0, 1.0)
     assert pacer.price == 7.0
     assert pacer.room() is None
 
@@ -277,7 +276,7 @@ def test_a_budget_is_met() -> None:
         assert room is not None
         allowed = [m for m in seen if seen[m][0] <= max(room, 0.001)]
         best = max(allowed, key=lambda model: seen[model][1] - price * seen[model][0])
-        pacer.decided(str(n), seen, seen[best][1], seen[best][0])
+        pacer.decided(str(n), seen, 0.0, seen[best][0])
         pacer.settle(str(n), seen[best][0])
         spent += seen[best][0]
     assert spent <= budget * 3_000 + pacer.settings.start * budget

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar, Protocol
 
 from tiercel.core.statistics.knowledge import Knowledge
@@ -164,3 +165,37 @@ def draw(proposal: Proposal, uniform: float) -> Candidate:
     if chosen is None:
         raise ValueError("a proposal must give some model a positive probability")
     return chosen
+
+
+def decision_of(
+    situation: Situation,
+    proposal: Proposal,
+    chosen: Candidate,
+    *,
+    decision_id: str,
+    decided_at: datetime,
+    policy: tuple[str, str],
+    degraded: bool = False,
+) -> Decision:
+    """The record of a choice from a proposal of the policy of that name and version."""
+    request = situation.request
+    return Decision(
+        id=decision_id,
+        decided_at=decided_at,
+        segment=situation.segment,
+        policy=policy[0],
+        policy_version=policy[1],
+        model=chosen.model_id,
+        tier=chosen.tier,
+        propensity=chosen.probability,
+        proposal=proposal,
+        agent_id=request.agent_id,
+        session_id=request.session_id,
+        requires=tuple(request.requires),
+        features=request.features,
+        degraded=degraded,
+        vector=situation.vector,
+        basis=situation.basis,
+        will_judge=situation.will_judge,
+        judge_rate=situation.judge_rate,
+    )

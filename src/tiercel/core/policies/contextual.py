@@ -99,17 +99,18 @@ class ContextualPolicy(BasePolicy):
 
     def decided(self, decision: Decision) -> None:
         """Book the decision: the requests that the price of money is solved over, and what it will spend."""
-        points, served, spent = {}, 0.0, 0.0
+        points: dict[str, tuple[float, float]] = {}
+        served = 0.0
         for candidate in decision.proposal.candidates:
             worth = candidate.worth
             if worth is not None and candidate.cost_usd is not None:
                 points[candidate.model_id] = (candidate.cost_usd, worth)
                 served += candidate.probability * worth
-                if candidate.model_id == decision.model:
-                    spent = candidate.cost_usd
         if points:
-            self.pacer.decided(decision.id, points, served, spent)
-            self._doubts[decision.id] = (decision.chosen.deviation or 0.0) ** 2
+            chosen = decision.chosen
+            best = points[decision.greedy][1] if decision.greedy in points else served
+            self.pacer.decided(decision.id, points, best - served, points.get(decision.model, (0.0,))[0])
+            self._doubts[decision.id] = (chosen.deviation or 0.0) ** 2
             if len(self._doubts) > _REMEMBERED:
                 self._doubts.popitem(last=False)
 

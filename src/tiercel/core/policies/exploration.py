@@ -17,7 +17,6 @@ from tiercel.core.policies.outlook import Prospect
 
 _SQRT2 = math.sqrt(2.0)
 _LEAST_FLOOR = 0.05
-"""However dear a model is beside the best, this part of its floor remains."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,36 +49,33 @@ def explore(
     A utility of -inf gives no probability at all.
     """
     shares = [0.0] * len(prospects)
-    greedy = prospects[best]
+    greedy, highest = prospects[best], utilities[best]
     open_to = [i for i, u in enumerate(utilities) if i != best and u > -math.inf]
     if not open_to:
         shares[best] = 1.0
         return shares
-    doubt = sum(prospects[i].deviation ** 2 for i in open_to)
+    floor = settings.floor / sum([prospects[i].deviation ** 2 for i in open_to])
+    sharpness = 1.0 / (settings.temperature * _SQRT2)
     for i in open_to:
         prospect = prospects[i]
         spread = math.hypot(prospect.deviation, greedy.deviation)
-        gap = utilities[best] - utilities[i]
-        share = min(settings.most, 0.5 * math.erfc(gap / (spread * settings.temperature * _SQRT2)))
+        gap = highest - utilities[i]
+        share = min(settings.most, 0.5 * math.erfc(gap / spread * sharpness))
         if prospect.newcomer and gap < settings.trial_width * spread:
             share = max(share, settings.trial)
         if prospect.fallen:
             share = max(share, settings.retrial)
         extra = prospect.cost_usd - greedy.cost_usd
-        share += settings.floor * prospect.deviation**2 / doubt * _thrift(prospect, greedy)
-        if budget_usd is not None and extra > 0 and gap > 0:
-            share = min(share, settings.budget_share * budget_usd / extra + settings.floor * _thrift(prospect, greedy))
-        shares[i] = share
+        least = floor * prospect.deviation**2
+        if extra > 0:
+            # however dear, a part of its floor remains
+            least *= max(_LEAST_FLOOR, greedy.cost_usd / prospect.cost_usd)
+            if budget_usd is not None and gap > 0:
+                share = min(share, settings.budget_share * budget_usd / extra)
+        shares[i] = share + least
     total = sum(shares)
     if total > 0.5:
         shares = [0.5 * share / total for share in shares]
         total = 0.5
     shares[best] = 1.0 - total
     return shares
-
-
-def _thrift(prospect: Prospect, greedy: Prospect) -> float:
-    """By how much a dearer model's floor is lowered."""
-    if prospect.cost_usd <= greedy.cost_usd:
-        return 1.0
-    return max(_LEAST_FLOOR, greedy.cost_usd / prospect.cost_usd)

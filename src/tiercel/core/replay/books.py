@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from tiercel.core.beliefs.labels import label_of
-from tiercel.core.policies.base import Policy, Situation, draw
+from tiercel.core.policies.base import Policy, Situation, decision_of, draw
 from tiercel.core.replay.catalogue import tokens_of
 from tiercel.core.replay.table import Query, Recorded
 from tiercel.core.replay.world import Scenario
@@ -194,20 +194,8 @@ class Books:
         self, situation: Situation, proposal: Proposal, chosen: Candidate, policy: tuple[str, str]
     ) -> Decision:
         self._requests += 1
-        return Decision(
-            id=f"d{self._requests}",
-            decided_at=self._now,
-            segment=situation.segment,
-            policy=policy[0],
-            policy_version=policy[1],
-            model=chosen.model_id,
-            tier=chosen.tier,
-            propensity=chosen.probability,
-            proposal=proposal,
-            vector=situation.vector,
-            basis=situation.basis,
-            will_judge=situation.will_judge,
-            judge_rate=situation.judge_rate,
+        return decision_of(
+            situation, proposal, chosen, decision_id=f"d{self._requests}", decided_at=self._now, policy=policy
         )
 
     def _label(self, decision: Decision, ratings: int) -> Label:

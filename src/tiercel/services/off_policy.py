@@ -19,14 +19,15 @@ from statistics import fmean
 
 from tiercel.core.estimators.rows import LoggedRow, Probabilities
 from tiercel.core.estimators.valuation import Logged, Valuation, logged_value, value
+from tiercel.core.learning import learn
 from tiercel.core.logbook import event_time
-from tiercel.core.policies.base import Policy, Situation, draw
-from tiercel.core.statistics.fold import fold, micros
+from tiercel.core.policies.base import Policy, Situation, decision_of, draw
+from tiercel.core.statistics.fold import micros
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.catalogue import Agent, ModelProfile
 from tiercel.domain.decision import Candidate, Decision
 from tiercel.domain.errors import InvalidInput, Problem
-from tiercel.domain.events import Event, Feedback, Outcome
+from tiercel.domain.events import Event
 from tiercel.domain.request import RequestContext, Segment
 from tiercel.services.logged_history import History
 from tiercel.services.router import REQUESTED
@@ -198,17 +199,9 @@ class _Target:
 
     def learn(self, events: Sequence[Event]) -> None:
         """Learn as a router does: the policy is told of everything, and asked what it concludes."""
-        policy, knowledge = self._policy, self._knowledge
         for start in range(0, len(events), _LEARNED_AT_ONCE):
             batch = events[start : start + _LEARNED_AT_ONCE]
-            now_us = micros(event_time(batch[-1]))
-            touched = dict.fromkeys(event.segment for event in batch if isinstance(event, Feedback | Outcome))
-            knowledge.add(fold(batch), now_us=now_us)
-            policy.learned(batch)
-            reviews = [policy.review(segment, self._catalogue, knowledge, now_us) for segment in touched]
-            changes = [change for change in reviews if change is not None]
-            knowledge.add(fold(changes), now_us=now_us)
-            policy.learned(changes)
+            learn(batch, self._policy, self._catalogue, self._knowledge, micros(event_time(batch[-1])))
 
     def see(self, decisions: Sequence[Decision]) -> None:
         """Let it decide these as well as it can now: what a policy spends over requests it paces by what it saw."""
@@ -218,18 +211,11 @@ class _Target:
             self._incumbents[decision.segment] = proposal.greedy
             # evenly spread instead of by chance, so that equal logs give equal answers
             chosen = draw(proposal, number * _GOLDEN % 1.0)
-            self._policy.decided(
-                replace(
-                    decision,
-                    id=f"{decision.id}/imagined",
-                    policy=self._policy.name,
-                    policy_version=self._policy.version,
-                    model=chosen.model_id,
-                    tier=chosen.tier,
-                    propensity=chosen.probability,
-                    proposal=proposal,
-                )
+            name, by = f"{decision.id}/imagined", (self._policy.name, self._policy.version)
+            imagined = decision_of(
+                situation, proposal, chosen, decision_id=name, decided_at=decision.decided_at, policy=by
             )
+            self._policy.decided(imagined)
 
     def probabilities(self, decision: Decision) -> Probabilities:
         """What the policy would have drawn with, for each model that was eligible, in the order of the log.

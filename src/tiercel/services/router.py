@@ -20,7 +20,7 @@ from tiercel.core.draws import Uniform
 from tiercel.core.eligibility import divide
 from tiercel.core.policies.base import Situation, decision_of, draw
 from tiercel.core.statistics.fold import micros
-from tiercel.domain.catalogue import Agent, Catalogue
+from tiercel.domain.catalogue import Agent, Catalogue, ModelProfile
 from tiercel.domain.decision import Candidate, Decision, Proposal
 from tiercel.domain.errors import NoEligibleModel, UnknownDecision, UnknownModel
 from tiercel.domain.events import Feedback, Outcome, StandingChange
@@ -111,20 +111,9 @@ class Router:
                 eligible, excluded = within, (*beyond, *excluded)
         if not eligible:
             raise NoEligibleModel({candidate.model_id: candidate.excluded or "" for candidate in excluded})
-        reads = plan.policy.reads_prompt
-        situation = Situation(
-            request,
-            segment,
-            eligible,
-            knowledge,
-            self._incumbents.get(segment, ""),
-            now_us,
-            vector=route.basis.read(request) if reads else (),
-            basis=route.basis.name if reads else "",
-            will_judge=coin[0],
-            judge_rate=coin[1],
-        )
-        return situation, excluded
+        vector, basis = plan.read(request)
+        incumbent = self._incumbents.get(segment, "")
+        return Situation(request, segment, eligible, knowledge, incumbent, now_us, vector, basis, *coin), excluded
 
     def _propose(self, situation: Situation, excluded: tuple[Candidate, ...], plan: Plan) -> Proposal:
         """The policy's proposal, with the excluded models added.
@@ -154,9 +143,7 @@ class Router:
 
         Raises `UnknownModel`.
         """
-        model = self.catalogue.get(model_id)
-        if model is None:
-            raise UnknownModel(model_id)
+        model = self._model(model_id)
         candidate = Candidate(model_id, model.tier, 1.0)
         proposal = Proposal((candidate,), model_id, "the caller asked for this model")
         now = self.learner.clock.now()
@@ -184,11 +171,9 @@ class Router:
 
         `model` is the model called where that is another than the decision's. Raises `UnknownModel`.
         """
-        profile = self.catalogue.get(model or decision.model)
-        if profile is None:
-            raise UnknownModel(model or decision.model)
-        if cost_usd is None and profile.price is not None and prompt_tokens is not None:
-            cost_usd = profile.price.cost_usd(prompt_tokens, completion_tokens or 0)
+        profile = self._model(model or decision.model)
+        if cost_usd is None:
+            cost_usd = _priced(profile, prompt_tokens, completion_tokens)
         if match_score is None and decision.requires:
             match_score = match_score_of(decision.requires, (), 0, profile)
         outcome = Outcome(
@@ -212,11 +197,14 @@ class Router:
             label=label_of(decision, profile.model_id, self.learner.knowledge),
         )
         if success:
-            if completion_id:
-                self._completions[completion_id] = decision.id
-            if profile.model_id != decision.model:
-                self._answered[decision.id] = outcome
+            self._remember_answer(decision, outcome)
         return outcome
+
+    def _remember_answer(self, decision: Decision, outcome: Outcome) -> None:
+        if outcome.completion_id:
+            self._completions[outcome.completion_id] = decision.id
+        if outcome.model != decision.model:
+            self._answered[decision.id] = outcome
 
     def find(self, decision_id: str) -> tuple[Decision, str, str]:
         """A decision with the model and tier that answered it; from memory, else from the log.
@@ -260,6 +248,13 @@ class Router:
         self.learner.leave(decision)
         return decision
 
+    def _model(self, model_id: str) -> ModelProfile:
+        """The model of that id. Raises `UnknownModel`."""
+        model = self.catalogue.get(model_id)
+        if model is None:
+            raise UnknownModel(model_id)
+        return model
+
     def _with_agent(self, request: RequestContext) -> RequestContext:
         agent = self.agents.get(request.agent_id)
         if agent is None:
@@ -277,13 +272,11 @@ class Router:
         now_us = micros(self.learner.clock.now())
         for plan in self.table.plans:
             if plan.models and plan.policy.keeps_books:
-                request, basis = RequestContext(), plan.route.basis
-                reads = plan.policy.reads_prompt
-                vector, name = (basis.read(request), basis.name) if reads else ((), "")
-                knowledge = self.learner.knowledge
-                plan.policy.propose(
-                    Situation(request, request.segment, plan.models, knowledge, "", now_us, vector=vector, basis=name)
+                request = RequestContext()
+                situation = Situation(
+                    request, request.segment, plan.models, self.learner.knowledge, "", now_us, *plan.read(request)
                 )
+                plan.policy.propose(situation)
 
     def _learned(self, learned: Appended) -> None:
         for policy in {id(plan.policy): plan.policy for plan in self.table.plans}.values():
@@ -292,11 +285,14 @@ class Router:
     def _review(self, learned: Appended) -> list[StandingChange]:
         """Ask each touched segment's policy whether the segment should be served otherwise from now on."""
         segments = {event.segment for event in learned.accepted if isinstance(event, Feedback | Outcome)}
-        now_us = micros(self.learner.clock.now())
-        changes: list[StandingChange] = []
-        for segment in segments:
-            plan = self._plans.get(segment) or self.table.plan_of(segment)
-            change = plan.policy.review(segment, plan.models, self.learner.knowledge, now_us)
-            if change is not None:
-                changes.append(change)
-        return changes
+        knowledge, now_us = self.learner.knowledge, micros(self.learner.clock.now())
+        plans = {segment: self._plans.get(segment) or self.table.plan_of(segment) for segment in segments}
+        reviews = [plan.policy.review(segment, plan.models, knowledge, now_us) for segment, plan in plans.items()]
+        return [change for change in reviews if change is not None]
+
+
+def _priced(model: ModelProfile, prompt_tokens: int | None, completion_tokens: int | None) -> float | None:
+    """What a call cost by the catalogue; None where it does not say or the tokens are not known."""
+    if model.price is None or prompt_tokens is None:
+        return None
+    return model.price.cost_usd(prompt_tokens, completion_tokens or 0)

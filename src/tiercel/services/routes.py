@@ -14,7 +14,7 @@ from tiercel.core.policies.base import Policy
 from tiercel.domain.catalogue import Catalogue, ModelProfile
 from tiercel.domain.decision import Candidate
 from tiercel.domain.errors import InvalidInput, Problem
-from tiercel.domain.request import DEFAULT_NAME, Segment
+from tiercel.domain.request import DEFAULT_NAME, RequestContext, Segment
 
 _CACHED_SEGMENTS = 10_000
 
@@ -53,6 +53,12 @@ class Plan:
     def policy(self) -> Policy:
         """Who decides."""
         return self.route.policy
+
+    def read(self, request: RequestContext) -> tuple[tuple[float, ...], str]:
+        """What the policy is given of a request, and the basis it is in; nothing where it does not read prompts."""
+        if not self.route.policy.reads_prompt:
+            return (), ""
+        return self.route.basis.read(request), self.route.basis.name
 
     def throw(self, uniform: Uniform, request_id: str) -> Coin:
         """Whether the route's judge is to grade a request's answer."""

@@ -1,7 +1,6 @@
 """What a replay does with one request: as `services/router.py` and the learner, without threads and without a store.
 
-propose -> draw -> Decision -> policy.decided -> Outcome, Feedback
--> fold -> knowledge.add -> policy.learned -> policy.review -> StandingChange, learned likewise
+propose -> draw -> Decision -> policy.decided -> Outcome, Feedback -> learned (core/learning.py)
 """
 
 from __future__ import annotations
@@ -11,11 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from tiercel.core.beliefs.labels import label_of
+from tiercel.core.learning import learn
 from tiercel.core.policies.base import Policy, Situation, decision_of, draw
 from tiercel.core.replay.catalogue import tokens_of
 from tiercel.core.replay.table import Query, Recorded
 from tiercel.core.replay.world import Scenario
-from tiercel.core.statistics.fold import fold, micros
+from tiercel.core.statistics.fold import micros
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.catalogue import ModelProfile
 from tiercel.domain.decision import Candidate, Decision, Proposal
@@ -156,15 +156,8 @@ class Books:
 
     def learn(self, events: Sequence[Event], models: Sequence[ModelProfile]) -> None:
         """Learn what was logged of a request, and the changes it calls for; then time passes until the next."""
-        now_us, policy = micros(self._now), self.policy
-        while events:
-            self.knowledge.add(fold(events), now_us=now_us)
-            policy.learned(events)
-            touched = dict.fromkeys(event.segment for event in events if isinstance(event, Feedback | Outcome))
-            reviews = [policy.review(segment, models, self.knowledge, now_us) for segment in touched]
-            changes = [change for change in reviews if change is not None]
-            self.standings += changes
-            events = changes
+        if events:
+            self.standings += learn(events, self.policy, models, self.knowledge, micros(self._now))
         if self._requests % COMPACT_EVERY == 0:
             self.knowledge.compact(self._now.timestamp())
         self._now += timedelta(seconds=self.terms.step_s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.routing.gains import above
@@ -14,7 +14,39 @@ Figures = Mapping[str, Any]
 
 def gains_text(section: Figures) -> str:
     """The gain over the hull with few and late ratings."""
-    rows = section["rows"]
+    alarms = "; ".join(
+        f"{table}: {found['alarms']} in {found['labels']:,} ratings ({1000 * found['alarms'] / found['labels']:.2f} in"
+        " 1,000)"
+        for table, found in section["alarms"].items()
+    )
+    return "\n".join(
+        [
+            "## Gain over the best fixed mix, with few and late ratings",
+            "",
+            paragraph(
+                f"""
+                The gain over the hull in the last half of the stream, at budgets spread evenly by logarithm
+                between the cheapest and the dearest model. RouteLLM's streams are 3,000 queries drawn for each
+                repeat (5,000 where ratings are 3,000 requests late; ParetoBandit's stream is shorter than that).
+                `above 0`: where the interval is; to be three or more with all rated. With a tenth rated none may
+                be below {MOST_LOST_AT_TENTH:g}.
+                """
+            ),
+            "",
+            _table(section["rows"]),
+            "",
+            paragraph(
+                f"""
+                No model changes in these streams, so every alarm (above: in 1,000 ratings) is false: {alarms}. To be
+                below 1 in 1,000.
+                """
+            ),
+            "",
+        ]
+    )
+
+
+def _table(rows: Sequence[Figures]) -> str:
     conditions = dict.fromkeys((row["table"], row["rate"], row["delay"]) for row in rows)
     found = []
     for table, rate, delay in conditions:
@@ -39,33 +71,4 @@ def gains_text(section: Figures) -> str:
         "alarms",
         "repeats",
     )
-    alarms = "; ".join(
-        f"{table}: {found['alarms']} in {found['labels']:,} ratings ({1000 * found['alarms'] / found['labels']:.2f} in"
-        " 1,000)"
-        for table, found in section["alarms"].items()
-    )
-    return "\n".join(
-        [
-            "## Gain over the best fixed mix, with few and late ratings",
-            "",
-            paragraph(
-                f"""
-                The gain over the hull in the last half of the stream, at budgets spread evenly by logarithm
-                between the cheapest and the dearest model. RouteLLM's streams are 3,000 queries drawn for each
-                repeat (5,000 where ratings are 3,000 requests late; ParetoBandit's stream is shorter than that).
-                `above 0`: where the interval is; to be three or more with all rated. With a tenth rated none may
-                be below {MOST_LOST_AT_TENTH:g}.
-                """
-            ),
-            "",
-            markdown(head, found),
-            "",
-            paragraph(
-                f"""
-                No model changes in these streams, so every alarm (above: in 1,000 ratings) is false: {alarms}. To be
-                below 1 in 1,000.
-                """
-            ),
-            "",
-        ]
-    )
+    return markdown(head, found)

@@ -12,6 +12,7 @@ Figures = Mapping[str, Any]
 MOST_RATINGS = 30
 LEAST_NEWCOMER = 0.3
 MOST_FALSE = 1.0
+"""Alarms in 1,000 ratings where no model changed."""
 MEMORY = 1000
 
 
@@ -113,7 +114,11 @@ def _steady(rows: Sequence[Figures]) -> str:
         false = 1000 * row["alarms"] / max(row["labels"], 1)
         shares = ", ".join(f"{model} {_third(s, 1):.0%} -> {_third(s, 2):.0%}" for model, s in row["shares"].items())
         found.append(
-            (row["what"], f"{row['alarms']} in {row['labels']:,}: {false:.2f} in 1,000 {mark(false < 1)}", shares)
+            (
+                row["what"],
+                f"{row['alarms']} in {row['labels']:,}: {false:.2f} in 1,000 {mark(false < MOST_FALSE)}",
+                shares,
+            )
         )
     return markdown(("scenario", "false alarms", "shares, middle third -> last third"), found)
 

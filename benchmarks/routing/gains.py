@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -98,7 +98,7 @@ def _alarms(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, int]]:
     }
 
 
-def above(rows: Sequence[dict[str, Any]], table: str, rate: float, delay: int) -> tuple[int, int]:
+def above(rows: Sequence[Mapping[str, Any]], table: str, rate: float, delay: int) -> tuple[int, int]:
     """At how many of the budgets the interval of the gain in the last half lies above 0, and of how many."""
     here = [row for row in rows if (row["table"], row["rate"], row["delay"]) == (table, rate, delay)]
     intervals = [row["gain_last_half"]["ci"] for row in here]

@@ -13,6 +13,7 @@ from statistics import NormalDist, fmean, variance
 from typing import Any
 
 from tiercel.core.grading import JUDGE_SOURCE
+from tiercel.core.statistics.intervals import wilson
 from tiercel.domain.events import Feedback
 
 MIN_ANSWERS = 20
@@ -109,10 +110,7 @@ def share(count: int, n: int) -> Estimate:
     """`count` of `n` as a share, with Wilson's score interval (1927)."""
     if n < MIN_ANSWERS:
         return _too_few(n)
-    rate, z2 = count / n, _Z * _Z
-    centre = (rate + z2 / (2 * n)) / (1 + z2 / n)
-    spread = _Z * sqrt(rate * (1 - rate) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return Estimate(n, rate, (max(0.0, min(rate, centre - spread)), min(1.0, max(rate, centre + spread))))
+    return Estimate(n, count / n, wilson(count, n, _Z))
 
 
 def mean_of(values: Sequence[float]) -> Estimate:

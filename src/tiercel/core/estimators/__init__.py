@@ -7,6 +7,7 @@
     robust        DR, and SWITCH-DR as a line of sensitivity
     intervals     how far off an estimate may be
     valuation     all of it for one target policy
+    coverage      how often the intervals hold, where the truth is known
 
 There is no estimate from the reward model alone: on the tables of this project its intervals held the truth in 0 to 25
 of 100 cases.

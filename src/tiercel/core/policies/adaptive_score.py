@@ -16,7 +16,7 @@ from tiercel.core.adaptive import AdaptiveConfig, adaptive_score
 from tiercel.core.capability import match_score
 from tiercel.core.policies.base import DEFAULT_PROBE_SHARE, BasePolicy, Situation, mixture
 from tiercel.core.statistics.fold import segment_model_key
-from tiercel.core.statistics.intervals import wilson_upper
+from tiercel.core.statistics.intervals import wilson
 from tiercel.domain.catalogue import ModelProfile
 from tiercel.domain.decision import Proposal
 
@@ -70,7 +70,7 @@ class ObservedScores:
         rate, latency_ms = seen.success_rate, seen.mean_latency_ms
         if rate is not None and model.model_id == situation.incumbent:
             if rate < config.min_acceptable_success_rate:
-                upper = wilson_upper(seen.successes, seen.requests, settings.doubt)
+                _, upper = wilson(seen.successes, seen.requests, settings.doubt)
                 rate = min(config.min_acceptable_success_rate, upper)
             if latency_ms is not None and latency_ms > config.max_acceptable_latency_ms:
                 latency_ms = max(config.max_acceptable_latency_ms, latency_ms * (1 - settings.latency_tolerance))

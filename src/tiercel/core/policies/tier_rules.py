@@ -22,7 +22,7 @@ from tiercel.core.policies.adaptive_score import AdaptiveScoreSettings, Observed
 from tiercel.core.policies.base import DEFAULT_PROBE_SHARE, BasePolicy, Situation, mixture
 from tiercel.core.statistics.buckets import CLOCKS_APART_US
 from tiercel.core.statistics.fold import micros, segment_model_key, segment_tier_key
-from tiercel.core.statistics.intervals import wilson_upper
+from tiercel.core.statistics.intervals import wilson
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.core.statistics.recent_ratings import RatingSummary
 from tiercel.core.tiers import FULL_CONFIDENCE_SAMPLES, MIN_SAMPLES, QUALITY_THRESHOLD, Figures, TierVerdict, recommend
@@ -180,7 +180,7 @@ class TierRulesPolicy(BasePolicy):
         seen = recent.summary(since_us, fewest, now_us=situation.now_us)
         if seen.requests < fewest:
             return False
-        return wilson_upper(seen.successes, seen.requests, settings.doubt) < settings.failing_below
+        return wilson(seen.successes, seen.requests, settings.doubt)[1] < settings.failing_below
 
     def _probes(
         self,

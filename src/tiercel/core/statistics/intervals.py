@@ -7,17 +7,19 @@ from functools import cache
 from math import atan, cos, pi, sin, sqrt
 from statistics import fmean, stdev
 
-LEVEL = 0.95
+_LEVEL = 0.95
 
 
-def wilson_upper(successes: int, trials: int, z: float) -> float:
-    """Upper bound of the Wilson score interval (Wilson 1927) for a success rate; 1.0 without a trial."""
+def wilson(successes: int, trials: int, z: float) -> tuple[float, float]:
+    """The score interval (Wilson 1927) for a success rate, `z` standard deviations to each side; all without trials."""
     if trials == 0:
-        return 1.0
+        return 0.0, 1.0
     rate, z2 = successes / trials, z * z
     centre = rate + z2 / (2 * trials)
     spread = z * sqrt(rate * (1 - rate) / trials + z2 / (4 * trials * trials))
-    return min(1.0, (centre + spread) / (1 + z2 / trials))
+    low, high = ((centre + side) / (1 + z2 / trials) for side in (-spread, spread))
+    # rounding must not leave the rate itself out
+    return max(0.0, min(rate, low)), min(1.0, max(rate, high))
 
 
 def t_interval(values: Sequence[float]) -> tuple[float, float] | None:
@@ -30,14 +32,14 @@ def t_interval(values: Sequence[float]) -> tuple[float, float] | None:
 
 
 @cache
-def t_quantile(degrees: int, level: float = LEVEL) -> float:
-    """How many standard errors a two-sided interval of `level` reaches with so many degrees of freedom."""
+def t_quantile(degrees: int) -> float:
+    """How many standard errors a two-sided 95 % interval reaches with so many degrees of freedom."""
     low, high = 0.0, 1.0
-    while _within(high, degrees) < level:
+    while _within(high, degrees) < _LEVEL:
         high *= 2
     while high - low > 1e-12 * high:
         middle = (low + high) / 2
-        if _within(middle, degrees) < level:
+        if _within(middle, degrees) < _LEVEL:
             low = middle
         else:
             high = middle

@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import partial
 from types import MappingProxyType
 
-from tiercel.domain.errors import InvalidInput, Problem
+from tiercel.domain.errors import InvalidInput, Problem, UnknownModel
 
 CAPABILITIES = (
     "coding",
@@ -156,6 +156,13 @@ class Catalogue:
     def get(self, model_id: str) -> ModelProfile | None:
         """The model of that id, or None."""
         return self._by_id.get(model_id)
+
+    def __getitem__(self, model_id: str) -> ModelProfile:
+        """The model of that id. Raises `UnknownModel`."""
+        model = self._by_id.get(model_id)
+        if model is None:
+            raise UnknownModel(model_id)
+        return model
 
     def __iter__(self) -> Iterator[ModelProfile]:
         return iter(self.models)

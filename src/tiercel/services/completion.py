@@ -131,9 +131,7 @@ class Completions:
     def _candidates(self, decision: Decision, *, may_fall_back: bool) -> Iterator[ModelProfile]:
         """The chosen model, and when that has failed the one to fall back to: the nearest tier's best."""
         catalogue = self._router.catalogue
-        chosen = catalogue.get(decision.model)
-        if chosen is not None:
-            yield chosen
+        yield catalogue[decision.model]
         others = [c for c in decision.proposal.candidates if not c.excluded and c.model_id != decision.model]
         if may_fall_back and others:
             ranks = {tier: rank for rank, tier in enumerate(catalogue.tiers)}
@@ -143,9 +141,7 @@ class Completions:
                 others,
                 key=lambda c: (ranks.get(c.tier, 0) < here, abs(ranks.get(c.tier, 0) - here), -(c.score or 0.0)),
             )
-            fallback = catalogue.get(best.model_id)
-            if fallback is not None:
-                yield fallback
+            yield catalogue[best.model_id]
 
     async def close(self) -> None:
         """End what is being graded and close the providers' connections; idempotent. Any event loop will do."""

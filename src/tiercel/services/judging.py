@@ -29,7 +29,7 @@ from tiercel.core.grading import (
     rubric_hash,
 )
 from tiercel.domain.decision import Decision
-from tiercel.domain.errors import ProviderProtocolError, StoreError, TiercelError, UnknownModel
+from tiercel.domain.errors import ProviderProtocolError, StoreError, TiercelError
 from tiercel.domain.request import RequestContext
 from tiercel.ports import ByteStream, Provider
 from tiercel.services.intake import FeedbackIntake, FeedbackRequest
@@ -199,9 +199,7 @@ class Judging:
     async def _ask(self, judge: JudgeSettings, prompt: str) -> tuple[Decision, str | None]:
         """The decision that is the call to the judge, and the judge's reply, None where the call failed."""
         decision = self._router.requested(judge.model, JUDGE_CONTEXT)
-        model = self._router.catalogue.get(judge.model)
-        if model is None:
-            raise UnknownModel(judge.model)
+        model = self._router.catalogue[judge.model]
         call = ModelCall(self._router, decision, model, fallback_from="", prompt_tokens=0)
         provider = self._providers.get(model.provider)
         if provider is None:

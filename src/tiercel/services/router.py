@@ -22,7 +22,7 @@ from tiercel.core.policies.base import Situation, decision_of, draw
 from tiercel.core.statistics.fold import micros
 from tiercel.domain.catalogue import Agent, Catalogue, ModelProfile
 from tiercel.domain.decision import Candidate, Decision, Proposal
-from tiercel.domain.errors import NoEligibleModel, UnknownDecision, UnknownModel
+from tiercel.domain.errors import NoEligibleModel, UnknownDecision
 from tiercel.domain.events import Feedback, Outcome, StandingChange
 from tiercel.domain.request import DEFAULT_NAME, RequestContext, Segment
 from tiercel.ports import Appended
@@ -143,7 +143,7 @@ class Router:
 
         Raises `UnknownModel`.
         """
-        model = self._model(model_id)
+        model = self.catalogue[model_id]
         candidate = Candidate(model_id, model.tier, 1.0)
         proposal = Proposal((candidate,), model_id, "the caller asked for this model")
         now = self.learner.clock.now()
@@ -171,7 +171,7 @@ class Router:
 
         `model` is the model called where that is another than the decision's. Raises `UnknownModel`.
         """
-        profile = self._model(model or decision.model)
+        profile = self.catalogue[model or decision.model]
         if cost_usd is None:
             cost_usd = _priced(profile, prompt_tokens, completion_tokens)
         if match_score is None and decision.requires:
@@ -247,13 +247,6 @@ class Router:
         self._decisions[decision.id] = decision
         self.learner.leave(decision)
         return decision
-
-    def _model(self, model_id: str) -> ModelProfile:
-        """The model of that id. Raises `UnknownModel`."""
-        model = self.catalogue.get(model_id)
-        if model is None:
-            raise UnknownModel(model_id)
-        return model
 
     def _with_agent(self, request: RequestContext) -> RequestContext:
         agent = self.agents.get(request.agent_id)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
+from tiercel.core.pacing import hull
+
 
 class Point(NamedTuple):
     """A mean cost per request in USD, and the mean quality (0..1) it bought."""
@@ -32,14 +34,7 @@ class Hull:
     @classmethod
     def of(cls, points: Iterable[Point]) -> Hull:
         """The hull of at least one point."""
-        vertices: list[Point] = []
-        for point in sorted(points, key=lambda p: (p.cost_usd, -p.quality)):
-            if vertices and point.quality <= vertices[-1].quality:
-                continue
-            while len(vertices) > 1 and not _bends_right(vertices[-2], vertices[-1], point):
-                vertices.pop()
-            vertices.append(point)
-        return cls(tuple(vertices))
+        return cls(tuple(Point(*vertex) for vertex in hull(points)))
 
     def quality_at(self, cost_usd: float) -> float:
         """The best quality for `cost_usd`. For less than the cheapest point costs it is the cheapest point's."""
@@ -75,10 +70,3 @@ def area(points: Sequence[tuple[float, float]]) -> float:
 
 def _part(value: float, left: float, right: float) -> float:
     return (value - left) / (right - left)
-
-
-def _bends_right(a: Point, b: Point, c: Point) -> bool:
-    """Whether the way from `a` over `b` to `c` turns downwards at `b`."""
-    rise_there = (b.quality - a.quality) * (c.cost_usd - a.cost_usd)
-    rise_on = (c.quality - a.quality) * (b.cost_usd - a.cost_usd)
-    return rise_there > rise_on

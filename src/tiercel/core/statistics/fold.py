@@ -82,8 +82,7 @@ class Deltas:
     usage: dict[Key, Usage] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        parts = (self.sums, self.outcomes, self.ratings, self.standings, self.moments, self.clocks, self.usage)
-        return any(parts)
+        return any((self.sums, self.outcomes, self.ratings, self.standings, self.moments, self.clocks, self.usage))
 
     def merge(self, *others: Deltas, until_us: int | None = None) -> None:
         """Add `others` to this; several at once are quicker than one after another.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from tiercel.apps.cli.output import figure, print_table
+from tiercel.apps.cli.output import figure, per_thousand, print_table
 from tiercel.apps.evaluation.result import Evaluation
 from tiercel.core.replay.figures import Interval, Result
 from tiercel.core.replay.frontier import CurveFigures
@@ -38,14 +38,14 @@ def _model_row(evaluation: Evaluation, model: str) -> Sequence[object]:
     table = evaluation.study.table
     figures = table.figures()[table.models.index(model)]
     on_hull = any(vertex.model == model for vertex in evaluation.hull)
-    cells = (f"{figures.quality:.4f}", _per_thousand(figures.cost_usd), "on it" if on_hull else "")
+    cells = (f"{figures.quality:.4f}", per_thousand(figures.cost_usd), "on it" if on_hull else "")
     return (f"always {model}", *cells, *("" for _ in _FIGURES[3:]))
 
 
 def _cells(result: Result) -> Sequence[str]:
     return (
         f"{result.quality:.4f}{_half(result.quality_ci, '.4f')}",
-        f"{_per_thousand(result.cost_usd)}{_half(result.cost_ci, '.4f', 1000)}",
+        f"{per_thousand(result.cost_usd)}{_half(result.cost_ci, '.4f', 1000)}",
         f"{figure(result.gain_over_hull, '+.4f')}{_half(result.gain_ci, '.4f')}",
         f"{figure(result.gain_over_hull_last_half, '+.4f')}{_half(result.gain_last_half_ci, '.4f')}",
         f"{result.regret:,.1f}",
@@ -59,10 +59,6 @@ def _half(interval: Interval | None, form: str, times: float = 1) -> str:
     if interval is None or interval[0] == interval[1]:
         return ""
     return f" +- {times * (interval[1] - interval[0]) / 2:{form}}"
-
-
-def _per_thousand(cost_usd: float | None) -> str:
-    return figure(None if cost_usd is None else 1000 * cost_usd, ",.4f")
 
 
 def _print_shares(evaluation: Evaluation) -> None:
@@ -94,7 +90,7 @@ def _reaction(scenario: ReactionSummary) -> str:
 def _print_frontiers(evaluation: Evaluation, hull_curve: CurveFigures) -> None:
     for name, frontier in evaluation.frontiers.items():
         typer.echo(f"\n{name} by budget")
-        rows = [(f"{1000 * budget:,.4f}", *_cells(result)) for budget, result in frontier.points]
+        rows = [(per_thousand(budget), *_cells(result)) for budget, result in frontier.points]
         print_table(("budget / 1,000", *_FIGURES), rows, numbers=("budget / 1,000", *_FIGURES))
     typer.echo("")
     rows = [("fixed mixes", *_curve_cells(hull_curve))]

@@ -57,3 +57,8 @@ def working(message: str) -> Iterator[None]:
 def figure(value: float | None, form: str) -> str:
     """A number for a table; what is not known is a dash."""
     return "-" if value is None else f"{value:{form}}"
+
+
+def per_thousand(cost_usd: float | None) -> str:
+    """What a thousand requests of that mean cost come to, for a table; single ones cost too little to be read."""
+    return figure(None if cost_usd is None else 1000 * cost_usd, ",.4f")

@@ -10,7 +10,7 @@ import typer
 from tiercel import bootstrap
 from tiercel.apps.cli.choice import ConfigOption, found_config
 from tiercel.apps.cli.goal import BudgetOption, TargetOption, WeightsOption, with_goal
-from tiercel.apps.cli.output import JsonOption, figure, print_json, print_table
+from tiercel.apps.cli.output import JsonOption, figure, per_thousand, print_json, print_table
 from tiercel.apps.cli.program import new_program
 from tiercel.apps.cli.replays import DelayOption, JobsOption, SeedOption, replayed
 from tiercel.apps.evaluation.simulation import (
@@ -89,7 +89,10 @@ def simulate(
     if as_json:
         print_json(simulation_json(simulation, runs))
     else:
-        _print(simulation, runs)
+        typer.echo(f"{NOTE}\n")
+        _print_assumptions(simulation, runs)
+        typer.echo("")
+        _print_outcomes(simulation, runs)
 
 
 def _policies(names: list[str]) -> tuple[str, ...]:
@@ -100,9 +103,8 @@ def _policies(names: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _print(simulation: Simulation, runs: Mapping[Job, Run]) -> None:
+def _print_assumptions(simulation: Simulation, runs: Mapping[Job, Run]) -> None:
     own = simulation.assumptions
-    typer.echo(f"{NOTE}\n")
     typer.echo(
         f"Assumed: {own.requests:,} requests of {own.stages} stages; a model's quality is what its tier and\n"
         f"capabilities say +- {own.uncertainty:g}, a stage's difficulty +- {own.difficulty:g}, a model's own\n"
@@ -115,13 +117,15 @@ def _print(simulation: Simulation, runs: Mapping[Job, Run]) -> None:
             f"{expected[model]:.2f}",
             f"{drawn['quality']:.3f}",
             f"{drawn['lowest']:.3f}..{drawn['highest']:.3f}",
-            f"{1000 * drawn['cost_usd']:,.4f}",
+            per_thousand(drawn["cost_usd"]),
         )
         for model, drawn in drawn_models(simulation, runs).items()
     ]
     heads = ("model", "expected", "drawn", "between", "$ / 1,000")
     print_table(heads, rows, numbers=heads[1:])
-    typer.echo("")
+
+
+def _print_outcomes(simulation: Simulation, runs: Mapping[Job, Run]) -> None:
     models = [model.model_id for model in simulation.models]
     table: list[Sequence[str]] = []
     for outcome in outcomes_of(simulation, runs):
@@ -131,7 +135,7 @@ def _print(simulation: Simulation, runs: Mapping[Job, Run]) -> None:
                 outcome.policy,
                 f"{outcome.feedback_rate:.0%}",
                 f"{result.quality:.4f}",
-                figure(None if result.cost_usd is None else 1000 * result.cost_usd, ",.4f"),
+                per_thousand(result.cost_usd),
                 figure(result.gain_over_hull, "+.4f"),
                 figure(result.gain_over_hull_last_half, "+.4f"),
                 figure(outcome.requests_to_settle, ",.0f"),

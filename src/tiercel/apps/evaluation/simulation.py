@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from statistics import fmean, median
 from typing import Any
 
-from tiercel.apps.evaluation.study import features_of
+from tiercel.apps.evaluation.study import Mode, features_of
 from tiercel.bootstrap import build_policy
 from tiercel.config.settings import RouteSettings, Settings
 from tiercel.core.replay.books import Terms
@@ -147,7 +147,6 @@ def drawn_models(simulation: Simulation, runs: Mapping[Job, Run]) -> dict[str, d
 
 def simulation_json(simulation: Simulation, runs: Mapping[Job, Run]) -> dict[str, Any]:
     """The whole result; the same for the same options."""
-    route = simulation.route
     return {
         "measured": False,
         "note": NOTE,
@@ -158,11 +157,7 @@ def simulation_json(simulation: Simulation, runs: Mapping[Job, Run]) -> dict[str
             "delay": simulation.delay,
             "repeats": simulation.repeats,
             "seed": simulation.seed,
-            "target_quality": route.target_quality,
-            "budget_usd": route.budget_usd_per_request,
-            "quality_weight": route.quality_weight,
-            "cost_weight": route.cost_weight,
-            "latency_weight": route.latency_weight,
+            **asdict(Mode.of(simulation.route)),
         },
         "results": [outcome.json() for outcome in outcomes_of(simulation, runs)],
     }

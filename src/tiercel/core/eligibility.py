@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from tiercel.domain.catalogue import ModelProfile
 from tiercel.domain.decision import Candidate
@@ -24,12 +24,19 @@ def divide(
     models: Sequence[ModelProfile], request: RequestContext
 ) -> tuple[tuple[ModelProfile, ...], tuple[Candidate, ...]]:
     """The eligible models, and the others as excluded candidates, both in the given order."""
-    eligible: list[ModelProfile] = []
+    return parted(models, lambda model: exclusion(model, request))
+
+
+def parted(
+    models: Iterable[ModelProfile], why_not: Callable[[ModelProfile], str | None]
+) -> tuple[tuple[ModelProfile, ...], tuple[Candidate, ...]]:
+    """The models that nothing excludes, and the others as candidates with the reason, both in the given order."""
+    left: list[ModelProfile] = []
     excluded: list[Candidate] = []
     for model in models:
-        why = exclusion(model, request)
+        why = why_not(model)
         if why is None:
-            eligible.append(model)
+            left.append(model)
         else:
             excluded.append(Candidate(model.model_id, model.tier, 0.0, excluded=why))
-    return tuple(eligible), tuple(excluded)
+    return tuple(left), tuple(excluded)

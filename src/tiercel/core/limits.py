@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tiercel.core.beliefs.costs import USUAL_COMPLETION_TOKENS
+from tiercel.core.eligibility import parted
 from tiercel.core.statistics.fold import model_key, segment_model_key
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.core.statistics.recent_outcomes import RecentOutcomes
@@ -44,14 +45,8 @@ class Limits:
         """The models within the limits, and the others as excluded candidates, both in the given order."""
         too_dear = {m.model_id: why for m in models if (why := self._cost_problem(m, request)) is not None}
         affordable = [model for model in models if model.model_id not in too_dear]
-        slow = self._too_slow(affordable, segment, knowledge, now_us)
-        reasons = too_dear | slow
-        within = tuple(model for model in models if model.model_id not in reasons)
-        return within, tuple(
-            Candidate(model.model_id, model.tier, 0.0, excluded=reasons[model.model_id])
-            for model in models
-            if model.model_id in reasons
-        )
+        reasons = too_dear | self._too_slow(affordable, segment, knowledge, now_us)
+        return parted(models, lambda model: reasons.get(model.model_id))
 
     def _cost_problem(self, model: ModelProfile, request: RequestContext) -> str | None:
         if self.max_cost_usd is None:

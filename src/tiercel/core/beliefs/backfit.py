@@ -1,14 +1,15 @@
-"""The common effects of quality.py, estimated by turns: models given difficulties, difficulties given models.
+"""The effects of quality.py, estimated by turns, each given the others: models, difficulties, what models have of own.
 
-Everything is precision weighted. The difficulty that counts for model a is estimated from the other models only, so
-that a's own ratings are not counted twice when they are added (`QualityBeliefs.expect`).
+That is Gauss-Seidel on the mixed-model equations (Robinson: "That BLUP is a good thing", Statistical Science 6, 1991,
+section 2); an effect is fitted with those within it integrated out, so that few turns do. How much models differ from
+what is common, by segment and by shape, is learned with it: a step of Fisher scoring a round on the residuals' squares
+(Harville: "Maximum likelihood approaches to variance component estimation", JASA 72, 1977), shrunk to the priors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from tiercel.core.beliefs.evidence import Evidence, Kind
 from tiercel.core.beliefs.linear import dot
@@ -16,29 +17,45 @@ from tiercel.core.beliefs.noise import Noise
 from tiercel.core.beliefs.priors import UNKNOWN, Expectation, Priors, raised
 from tiercel.domain.request import Segment
 
+_LEAST_SHARE = 0.05
+"""However alike models look, this part of the prior variance remains."""
+
 
 @dataclass(slots=True)
-class Effects:
-    """What `quality.py` calls alpha, w and delta; difficulties and own effects are before a model's own ratings."""
+class _Cell:
+    """One model on one shape: its mean rating, slopes taken off, the variance of that mean, and what was fitted."""
 
-    offset: float = 0.0
-    alpha: dict[str, Expectation] = field(default_factory=dict)
-    difficulty: dict[tuple[Kind, str], Expectation] = field(default_factory=dict)
-    segment: dict[tuple[Segment, str], Expectation] = field(default_factory=dict)
-    own: dict[tuple[Kind, str], Expectation] = field(default_factory=dict)
-    own_segment: dict[tuple[Segment, str], Expectation] = field(default_factory=dict)
+    shape: int
+    mean: float
+    variance: float
+    precision: float = 0.0
+    own: float = 0.0
 
 
-class _Cell(NamedTuple):
-    """The mean rating of one model on one kind, slopes taken off, with its precision about the common effects.
+@dataclass(slots=True)
+class _Group:
+    """One model in one segment. `mean` and `precision` sum its cells up, `own` is delta_as.
 
-    `about_segment` is its precision about what the model is in this segment.
+    `about_model` is the precision of the mean about what the model is in general.
     """
 
     model: str
-    mean: float
-    precision: float
-    about_segment: float
+    cells: dict[int, _Cell]
+    mean: float = 0.0
+    precision: float = 0.0
+    about_model: float = 0.0
+    own: float = 0.0
+
+
+@dataclass(slots=True)
+class _Segment:
+    """How hard a segment is, and how much harder each shape; with the precisions that the ratings give to that."""
+
+    groups: dict[str, _Group] = field(default_factory=dict)
+    hard: float = 0.0
+    precision: float = 0.0
+    shapes: dict[int, float] = field(default_factory=dict)
+    shape_precision: dict[int, float] = field(default_factory=dict)
 
 
 class Backfit:
@@ -54,39 +71,59 @@ class Backfit:
     ) -> None:
         self._priors = priors
         self._prior_mean = prior_mean
-        self._cells: dict[Kind, list[_Cell]] = {}
+        self._segments: dict[Segment, _Segment] = {}
         means = evidence.means()
-        for kind, of_models in evidence.kinds.items():
-            cells = []
+        for (segment, shape), of_models in evidence.kinds.items():
             for model, ratings in of_models.items():
                 if ratings.n > 1e-9:
-                    own = noise.at(means[model]) / ratings.n
+                    held = self._segments.setdefault(segment, _Segment())
                     mean = (ratings.r - dot(slopes[model], ratings.z)) / ratings.n
-                    cells.append(_Cell(model, mean, 1 / (priors.own + own), 1 / (priors.model_shape + own)))
-            if cells:
-                self._cells[kind] = cells
-        self._kinds_of: dict[Segment, list[Kind]] = {}
-        for kind in self._cells:
-            self._kinds_of.setdefault(kind[0], []).append(kind)
-        self._alpha = dict.fromkeys((cell.model for cells in self._cells.values() for cell in cells), 0.0)
+                    cell = _Cell(shape, mean, noise.at(means[model]) / ratings.n)
+                    held.groups.setdefault(model, _Group(model, {})).cells[shape] = cell
+                    held.shapes[shape] = 0.0
+        self._alpha = {group.model: 0.0 for held in self._segments.values() for group in held.groups.values()}
         self._precision = dict.fromkeys(self._alpha, 0.0)
         self._offset = 0.0
-        self._hard = dict.fromkeys(self._cells, 0.0)
-
-    def effects(self) -> Effects:
-        """Fit, and read off what the policy needs."""
-        for cells in self._cells.values():
-            for cell in cells:
-                self._precision[cell.model] += cell.precision
-        for _ in range(self._priors.rounds):
+        self.model_segment, self.model_shape = priors.model_segment, priors.model_shape
+        for _ in range(priors.rounds):
             self._fit_models()
             self._fit_difficulty()
-        found = Effects(offset=self._offset)
-        for model, mean in self._alpha.items():
-            found.alpha[model] = Expectation(mean, 1 / (1 / self._priors.model + self._precision[model]))
-        for segment, kinds in self._kinds_of.items():
-            self._leave_one_out(segment, kinds, found)
-        return found
+            self._fit_own()
+            self._fit_variances()
+
+    def before(self, kind: Kind, model: str) -> Expectation:
+        """What is expected of a model on a kind of request, as if none of its own ratings of that kind were known.
+
+        Where it has some, the mean is that which gives the fitted one once they are added.
+        """
+        priors, (segment, shape) = self._priors, kind
+        held = self._segments.get(segment, _Segment())
+        group = held.groups.get(model)
+        cell = group.cells.get(shape) if group else None
+        about_model = group.about_model if group else 0.0
+        alpha = self.general(model)
+        mean = alpha.mean + held.hard + held.shapes.get(shape, 0.0)
+        variance = 1.0 / (1.0 / alpha.variance - about_model)
+        variance += 1.0 / (1.0 / priors.segment + held.precision - about_model)
+        known = cell.precision if cell else 0.0
+        variance += 1.0 / (1.0 / priors.shape + held.shape_precision.get(shape, 0.0) - known)
+        variance += 1.0 / (1.0 / self.model_segment + (group.precision if group else 0.0) - known) + self.model_shape
+        if group is not None:
+            mean += group.own
+        if cell is not None:
+            mean += cell.own + (mean + cell.own - cell.mean) * variance / cell.variance
+        return Expectation(mean, variance)
+
+    def common(self, kind: Kind, model: str) -> float:
+        """What the effects that models share say of a model on a kind of request."""
+        held = self._segments.get(kind[0], _Segment())
+        return self.general(model).mean + held.hard + held.shapes.get(kind[1], 0.0)
+
+    def general(self, model: str) -> Expectation:
+        """A model over everything."""
+        if model in self._alpha:
+            return Expectation(self._alpha[model], 1.0 / (1.0 / self._priors.model + self._precision[model]))
+        return Expectation(self._prior(model), self._priors.model)
 
     def _prior(self, model: str) -> float:
         return raised(self._prior_mean.get(model, UNKNOWN), self._offset)
@@ -94,14 +131,17 @@ class Backfit:
     def _fit_models(self) -> None:
         priors = self._priors
         sums = dict.fromkeys(self._alpha, 0.0)
-        for kind, cells in self._cells.items():
-            hard = self._hard[kind]
-            for cell in cells:
-                sums[cell.model] += cell.precision * (cell.mean - hard)
+        precisions = dict.fromkeys(self._alpha, 0.0)
+        for held in self._segments.values():
+            for group in held.groups.values():
+                self._sum_up(group, held)
+                precisions[group.model] += group.about_model
+                sums[group.model] += group.about_model * (group.mean - held.hard)
+        self._precision = precisions
         # one step of Newton's method towards the offset that explains the models' means best
         slope, curve = -self._offset / priors.offset, 1 / priors.offset
         for model, value in sums.items():
-            precision = self._precision[model]
+            precision = precisions[model]
             weight = 1 / (priors.model + 1 / precision)
             prior = self._prior(model)
             gradient = prior * (1 - prior)
@@ -109,81 +149,77 @@ class Backfit:
             curve += weight * gradient * gradient
         self._offset += slope / curve
         for model, value in sums.items():
-            precision = self._precision[model]
-            self._alpha[model] = (self._prior(model) / priors.model + value) / (1 / priors.model + precision)
+            self._alpha[model] = (self._prior(model) / priors.model + value) / (1 / priors.model + precisions[model])
+
+    def _sum_up(self, group: _Group, held: _Segment) -> None:
+        """The group's mean with the shapes' difficulties taken off, its own shapes integrated out."""
+        total = value = 0.0
+        for cell in group.cells.values():
+            precision = cell.precision = 1 / (self.model_shape + cell.variance)
+            total += precision
+            value += precision * (cell.mean - held.shapes[cell.shape])
+        group.precision, group.mean = total, value / total
+        group.about_model = 1 / (self.model_segment + 1 / total)
 
     def _fit_difficulty(self) -> None:
+        priors, alpha = self._priors, self._alpha
+        for held in self._segments.values():
+            total = value = 0.0
+            for group in held.groups.values():
+                total += group.about_model
+                value += group.about_model * (group.mean - alpha[group.model])
+            held.precision, held.hard = total, value / (total + 1 / priors.segment)
+            sums, precisions = dict.fromkeys(held.shapes, 0.0), dict.fromkeys(held.shapes, 0.0)
+            for group in held.groups.values():
+                level = alpha[group.model] + held.hard
+                group.own = (group.mean - level) * group.precision / (group.precision + 1 / self.model_segment)
+                level += group.own
+                for cell in group.cells.values():
+                    sums[cell.shape] += cell.precision * (cell.mean - level)
+                    precisions[cell.shape] += cell.precision
+            held.shape_precision = precisions
+            held.shapes = {shape: sums[shape] / (total + 1 / priors.shape) for shape, total in precisions.items()}
+
+    def _fit_own(self) -> None:
+        """What each model has of its own in each segment and on each shape, given all that is common."""
+        for held in self._segments.values():
+            for group in held.groups.values():
+                self._sum_up(group, held)
+                level = self._alpha[group.model] + held.hard
+                group.own = (group.mean - level) * group.precision / (group.precision + 1 / self.model_segment)
+                for cell in group.cells.values():
+                    rest = cell.mean - level - group.own - held.shapes[cell.shape]
+                    cell.own = rest * self.model_shape * cell.precision
+
+    def _fit_variances(self) -> None:
+        """One step of Fisher scoring: residuals of so much leverage are expected to be so much smaller."""
         priors = self._priors
-        for kinds in self._kinds_of.values():
-            found = []
-            weighted, total = 0.0, 1 / priors.segment
-            for kind in kinds:
-                precision = value = 0.0
-                for cell in self._cells[kind]:
-                    precision += cell.precision
-                    value += cell.precision * (cell.mean - self._alpha[cell.model])
-                found.append((kind, precision, value))
-                weight = 1 / (priors.shape + 1 / precision)
-                weighted += weight * value / precision
-                total += weight
-            segment = weighted / total
-            for kind, precision, value in found:
-                self._hard[kind] = (value + segment / priors.shape) / (precision + 1 / priors.shape)
+        by_segment: list[tuple[float, float, float]] = []
+        by_shape: list[tuple[float, float, float]] = []
+        for held in self._segments.values():
+            for group in held.groups.values():
+                level = self._alpha[group.model] + held.hard
+                free = (1 - group.about_model / (held.precision + 1 / priors.segment)) * (
+                    1 - group.about_model / (self._precision[group.model] + 1 / priors.model)
+                )
+                by_segment.append((group.mean - level, 1 / group.precision, free))
+                for cell in group.cells.values():
+                    free = (1 - cell.precision / (group.precision + 1 / self.model_segment)) * (
+                        1 - cell.precision / (held.shape_precision[cell.shape] + 1 / priors.shape)
+                    )
+                    by_shape.append((cell.mean - level - group.own - held.shapes[cell.shape], cell.variance, free))
+        self.model_segment = _scored(self.model_segment, priors.model_segment, by_segment, priors.effects)
+        self.model_shape = _scored(self.model_shape, priors.model_shape, by_shape, priors.effects)
 
-    def _leave_one_out(self, segment: Segment, kinds: Sequence[Kind], found: Effects) -> None:
-        """Difficulties without a model's own ratings, then what the model's other shapes of the segment say of it."""
-        sums: dict[Kind, tuple[float, float]] = {}
-        for kind in kinds:
-            cells = self._cells[kind]
-            precision = sum(cell.precision for cell in cells)
-            value = sum(cell.precision * (cell.mean - self._alpha[cell.model]) for cell in cells)
-            sums[kind] = precision, value
-        by_model = {kind: {cell.model: cell for cell in self._cells[kind]} for kind in kinds}
-        # who has no ratings at all inherits how hard it is for the others
-        for model in dict.fromkeys((*found.alpha, *self._prior_mean)):
-            without = {kind: self._without(sums[kind], by_model[kind].get(model)) for kind in kinds}
-            self._enter(segment, model, without, by_model, found)
 
-    def _without(self, sums: tuple[float, float], cell: _Cell | None) -> tuple[float, float]:
-        precision, value = sums
-        if cell is None:
-            return precision, value
-        # what is left of a single cell is nothing, up to rounding
-        precision = max(0.0, precision - cell.precision)
-        return precision, (value - cell.precision * (cell.mean - self._alpha[cell.model])) if precision > 1e-9 else 0.0
-
-    def _enter(
-        self,
-        segment: Segment,
-        model: str,
-        without: Mapping[Kind, tuple[float, float]],
-        by_model: Mapping[Kind, Mapping[str, _Cell]],
-        found: Effects,
-    ) -> None:
-        priors = self._priors
-        weighted, total = 0.0, 1 / priors.segment
-        for precision, value in without.values():
-            if precision > 1e-9:
-                weight = 1 / (priors.shape + 1 / precision)
-                weighted += weight * value / precision
-                total += weight
-        hard = Expectation(weighted / total, 1 / total)
-        found.segment[segment, model] = Expectation(hard.mean, hard.variance + priors.shape)
-        residuals: dict[Kind, tuple[float, float]] = {}
-        rest, rest_precision = 0.0, 1 / priors.model_segment
-        for kind, (precision, value) in without.items():
-            spread = 1 / (precision + 1 / priors.shape)
-            mean = (value + hard.mean / priors.shape) * spread
-            carried = (spread / priors.shape) ** 2 * hard.variance
-            found.difficulty[kind, model] = Expectation(mean, spread + carried)
-            cell = by_model[kind].get(model)
-            if cell is not None:
-                residual = cell.about_segment * (cell.mean - self._alpha[model] - mean)
-                residuals[kind] = residual, cell.about_segment
-                rest += residual
-                rest_precision += cell.about_segment
-        own = Expectation(rest / rest_precision, 1 / rest_precision + priors.model_shape)
-        found.own_segment[segment, model] = own
-        for kind, (residual, precision) in residuals.items():
-            left = rest_precision - precision
-            found.own[kind, model] = Expectation((rest - residual) / left, 1 / left + priors.model_shape)
+def _scored(
+    variance: float, prior: float, residuals: Iterable[tuple[float, float, float]], prior_effects: float
+) -> float:
+    """The variance of effects whose residuals, known up to some variance, have so much freedom left."""
+    information = prior_effects / (variance * variance)
+    value = information * prior
+    for residual, known, free in residuals:
+        weight = 1 / (variance + known) ** 2
+        value += weight * (residual * residual - free * known)
+        information += weight * free
+    return max(value / information, _LEAST_SHARE * prior)

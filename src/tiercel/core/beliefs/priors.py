@@ -28,7 +28,8 @@ class Expectation(NamedTuple):
 class Priors:
     """Variances of the effects, in squared quality points (`offset`: on the logit scale).
 
-    `noise` is what a single rating's variance is taken for at first.
+    Those of `model_segment` and `model_shape` are learned, and count as if so many `effects` had said so. `noise` is
+    what a single rating's variance is taken for at first.
     """
 
     offset: float = 1.0**2
@@ -41,9 +42,5 @@ class Priors:
     noise: float = 0.12
     noise_counts: float = 10.0
     least_noise: float = 0.005
+    effects: float = 10.0
     rounds: int = 4
-
-    @property
-    def own(self) -> float:
-        """How much a model's quality on one kind of request differs from what the common effects say."""
-        return self.model_segment + self.model_shape

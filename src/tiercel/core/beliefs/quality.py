@@ -22,11 +22,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from tiercel.core.beliefs.backfit import Backfit, Effects
+from tiercel.core.beliefs.backfit import Backfit
 from tiercel.core.beliefs.evidence import Evidence, Kind, Ratings
 from tiercel.core.beliefs.linear import dot, outer, solve
 from tiercel.core.beliefs.noise import noise_of
-from tiercel.core.beliefs.priors import UNKNOWN, Expectation, Priors, raised
+from tiercel.core.beliefs.priors import Expectation, Priors
 
 
 class QualityBeliefs:
@@ -49,7 +49,7 @@ class QualityBeliefs:
 
     def expect(self, kind: Kind, model: str, ratings: Ratings | None) -> Expectation:
         """The quality of `model` on requests of `kind` with all figures at 0, given its ratings there (None: none)."""
-        mean, variance = self._before(kind, model)
+        mean, variance = self._effects.before(kind, model)
         if ratings is None or ratings.n <= 0:
             return Expectation(mean, variance)
         noise = self.noise.at(mean)
@@ -61,23 +61,12 @@ class QualityBeliefs:
         """How the model's quality changes with each figure."""
         return self.slopes.get(model, ())
 
-    def _before(self, kind: Kind, model: str) -> tuple[float, float]:
-        """Mean and variance of a model on a kind of request before its own ratings of that kind."""
-        effects, priors = self._effects, self.priors
-        alpha = effects.alpha.get(model)
-        if alpha is None:
-            alpha = Expectation(raised(self._prior_mean.get(model, UNKNOWN), effects.offset), priors.model)
-        hard = effects.difficulty.get((kind, model)) or effects.segment.get((kind[0], model))
-        own = effects.own.get((kind, model)) or effects.own_segment.get((kind[0], model))
-        hard = hard or Expectation(0.0, priors.segment + priors.shape)
-        own = own or Expectation(0.0, priors.own)
-        return alpha.mean + hard.mean + own.mean, alpha.variance + hard.variance + own.variance
-
     def _regress(self, evidence: Evidence) -> dict[str, tuple[float, ...]]:
         """Slopes by ridge regression within kinds, first common to all models, then each model's own."""
         priors = self.priors
         usual = self.noise.usual
-        kappa, ridge = usual / priors.own, usual / priors.slope
+        kappa = usual / (self._effects.model_segment + self._effects.model_shape)
+        ridge = usual / priors.slope
         matrices: dict[str, list[float]] = {}
         rights: dict[str, list[float]] = {}
         nothing = [0.0] * (evidence.size * (evidence.size + 1) // 2)
@@ -86,9 +75,7 @@ class QualityBeliefs:
             rights[model] = [0.0] * evidence.size
         for kind, of_models in evidence.kinds.items():
             for model, ratings in of_models.items():
-                if model not in rights:
-                    continue  # all its ratings came without features
-                mean = self._before(kind, model)[0]
+                mean = self._effects.common(kind, model)
                 within = 1.0 / (ratings.n + kappa)
                 centre = mean + (ratings.r - ratings.n * mean) * within
                 right = rights[model]
@@ -106,8 +93,8 @@ class QualityBeliefs:
             slopes[model] = tuple(solve(matrix, right, ridge))
         return slopes
 
-    def _estimate(self, evidence: Evidence, slopes: Mapping[str, Sequence[float]]) -> Effects:
-        return Backfit(evidence, slopes, self._prior_mean, self.priors, self.noise).effects()
+    def _estimate(self, evidence: Evidence, slopes: Mapping[str, Sequence[float]]) -> Backfit:
+        return Backfit(evidence, slopes, self._prior_mean, self.priors, self.noise)
 
 
 def _sum(vectors: Iterable[Sequence[float]]) -> list[float]:

@@ -10,15 +10,17 @@ from statistics import fmean
 import pytest
 
 from support.evidence import Drawn, drawn, evidence_of, joint, kind_of
+from support.told import tell
 from tiercel.core.beliefs.backfit import Backfit
 from tiercel.core.beliefs.evidence import Evidence, Ratings
 from tiercel.core.beliefs.linear import outer
+from tiercel.core.beliefs.noise import Noise
 from tiercel.core.beliefs.priors import Priors, raised
 from tiercel.core.beliefs.quality import QualityBeliefs
 
 NOISE = 0.3
-# the offset is known, ratings scatter alike whatever the mean, and the turns are taken until nothing moves
-KNOWN = Priors(offset=1e-12, least_noise=NOISE, rounds=300)
+# offset and variances are known, ratings scatter alike whatever the mean, and turns are taken until nothing moves
+KNOWN = Priors(offset=1e-12, least_noise=NOISE, effects=1e15, rounds=300)
 PRIOR = {f"m{i}": 0.6 for i in range(4)}
 
 
@@ -29,28 +31,32 @@ def beliefs(world: Drawn, priors: Priors = KNOWN) -> QualityBeliefs:
 
 
 @pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("shapes", [1, 2])
-def test_common_effects_by_turns_are_those_of_the_joint_gaussian(seed: int, shapes: int) -> None:
-    """Of one shape per segment both, whatever the ratings; that of a model's own in a segment is integrated out."""
+@pytest.mark.parametrize("shapes", [1, 2, 4])
+def test_every_mean_is_that_of_the_joint_gaussian(seed: int, shapes: int) -> None:
+    """Of what a model did, and of what it never did."""
     world = drawn(seed, KNOWN, noise=NOISE, shapes=shapes)
-    flat = replace(KNOWN, model_segment=1e-12) if shapes > 1 else KNOWN
-    found = beliefs(world, flat)
-    effects = Backfit(world.evidence, found.slopes, PRIOR, flat, found.noise).effects()
-    exact = joint(world.evidence, PRIOR, flat, NOISE)
-    for model, alpha in effects.alpha.items():
-        assert alpha.mean == pytest.approx(exact.effects["model", model], abs=1e-9)
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_what_a_model_never_did_is_expected_as_the_joint_gaussian_has_it(seed: int) -> None:
-    world = drawn(seed, KNOWN, noise=NOISE)
     found = beliefs(world)
     exact = joint(world.evidence, PRIOR, KNOWN, NOISE)
-    unrated = [key for key in world.truth if key[0] in world.evidence.kinds]
-    unrated = [(kind, model) for kind, model in unrated if model not in world.evidence.kinds[kind]]
+    unrated = 0
+    for (kind, model), posterior in exact.qualities.items():
+        ratings = world.evidence.kinds[kind].get(model)
+        unrated += ratings is None
+        assert found.expect(kind, model, ratings).mean == pytest.approx(posterior.mean, abs=1e-9)
     assert unrated
-    for kind, model in unrated:
-        assert found.expect(kind, model, None).mean == pytest.approx(exact.qualities[kind, model].mean, abs=1e-9)
+
+
+@pytest.mark.parametrize("part", ["model_segment", "model_shape"])
+@pytest.mark.parametrize("times", [1 / 9, 9])
+def test_how_much_models_differ_is_learned(part: str, times: float) -> None:
+    """From worlds where they differ three times less, or more, than the priors say: half the way is gone at least."""
+    true = replace(KNOWN, **{part: times * getattr(KNOWN, part)})
+    found = []
+    for seed in range(6):
+        world = drawn(seed, true, noise=0.1, shapes=4, segments=40, most=2_000)
+        fitted = Backfit(world.evidence, dict.fromkeys(world.models, ()), PRIOR, Priors(), Noise(0.4, 0.1, 0.1))
+        found.append(getattr(fitted, part) / getattr(KNOWN, part))
+    tell(f"{part}: {times:.2f} of the prior variance, learned {min(found):.2f} .. {max(found):.2f}")
+    assert abs(math.log(fmean(found) / times)) < 0.5 * math.log(9)
 
 
 @pytest.mark.parametrize("shapes", [1, 2, 4])
@@ -115,7 +121,7 @@ def test_doubt_grows_as_ratings_fade(model: str) -> None:
 def test_without_evidence_the_catalogue_is_believed() -> None:
     priors = Priors()
     found = QualityBeliefs(Evidence(2), {"a": 0.5, "b": 0.8}, priors)
-    total = priors.model + priors.segment + priors.shape + priors.own
+    total = priors.model + priors.segment + priors.shape + priors.model_segment + priors.model_shape
     assert found.expect(kind_of(0), "b", None) == pytest.approx((0.8, total))
     assert found.slope("a") == (0.0, 0.0)
     assert found.expect(kind_of(0), "unheard-of", None).mean == pytest.approx(0.6)

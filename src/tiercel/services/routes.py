@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from tiercel.core.draws import Uniform
+from tiercel.core.eligibility import parted
 from tiercel.core.features import Basis
 from tiercel.core.grading import JudgeSettings
 from tiercel.core.limits import Limits
@@ -119,10 +120,7 @@ class RoutingTable:
 
     def _plan(self, route: Route) -> Plan:
         allowed = route.models or tuple(model.model_id for model in self.catalogue)
-        models = tuple(model for model in self.catalogue if model.model_id in allowed)
-        excluded = tuple(
-            Candidate(model.model_id, model.tier, 0.0, excluded="not a model of this route")
-            for model in self.catalogue
-            if model.model_id not in allowed
+        models, excluded = parted(
+            self.catalogue, lambda model: None if model.model_id in allowed else "not a model of this route"
         )
         return Plan(route, models, excluded, min((model.context_length for model in models), default=0))

@@ -17,7 +17,7 @@ from tiercel.apps.gateway.errors import HttpError
 from tiercel.apps.gateway.feedback import Tokens
 from tiercel.apps.gateway.state import GatewayState
 from tiercel.apps.gateway.validation import Body, Limit, Name, Names, Query, read_json, read_query, validated
-from tiercel.domain.decision import Candidate
+from tiercel.core.eligibility import parted
 from tiercel.domain.errors import NoEligibleModel, UnknownModel
 from tiercel.domain.names import MAX_NAMES
 from tiercel.domain.request import DEFAULT_NAME, TASK_CAPABILITIES, RequestContext
@@ -101,12 +101,9 @@ def _narrowed(context: RequestContext, models: list[str], state: GatewayState) -
         if table.catalogue.get(model_id) is None:
             raise HttpError(404, str(UnknownModel(model_id)), "model_not_found", param=f"models[{i}]")
     plan = table.plan(context.workflow or DEFAULT_NAME, context.stage or DEFAULT_NAME)
-    refused = tuple(
-        Candidate(model.model_id, model.tier, 0.0, excluded="not among the models asked for")
-        for model in plan.models
-        if model.model_id not in models
+    left, refused = parted(
+        plan.models, lambda model: None if model.model_id in models else "not among the models asked for"
     )
-    left = tuple(model for model in plan.models if model.model_id in models)
     return replace(plan, models=left, excluded=(*refused, *plan.excluded))
 
 

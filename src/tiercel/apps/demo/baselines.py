@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from statistics import fmean
 
 from tiercel.apps.demo.table import MODELS, Prompt, latency_ms
+from tiercel.core.replay.baselines import mix_of
+from tiercel.core.replay.table import ModelFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,8 @@ def best_mix(choices: Sequence[Figures], cost_usd: float) -> Figures:
 
     Known only in hindsight. Where even the cheapest costs more, it is the cheapest.
     """
-    mixes = [min(choices, key=lambda figures: figures.cost_usd)]
-    mixes += [figures for figures in choices if figures.cost_usd <= cost_usd]
-    for one, other in combinations(sorted(choices, key=lambda figures: figures.cost_usd), 2):
-        if one.cost_usd <= cost_usd < other.cost_usd:
-            weight = (cost_usd - one.cost_usd) / (other.cost_usd - one.cost_usd)
-            mixes.append(blend([(1 - weight, one), (weight, other)]))
-    return max(mixes, key=lambda figures: figures.quality)
+    figures = [ModelFigures("", own.quality, own.cost_usd, own.latency_ms) for own in choices]
+    return blend(list(zip(mix_of(figures, budget_usd=cost_usd), choices, strict=True)))
 
 
 def blend(parts: Sequence[tuple[float, Figures]]) -> Figures:

@@ -38,13 +38,9 @@ class Source:
     graded: bool = True
 
 
+@cache
 def table(source: Source, folder: Path | None) -> OutcomeTable:
     """The table. Raises `InvalidInput` where its file is not there or not named."""
-    return _table(source, folder)
-
-
-@cache
-def _table(source: Source, folder: Path | None) -> OutcomeTable:
     if source.name == MADE_UP:
         return table_of(_made_up(source))
     if source.name == DEMO:

@@ -102,11 +102,6 @@ class Decision:
         return next(c for c in self.proposal.candidates if c.model_id == self.model)
 
     @property
-    def expected_quality(self) -> float | None:
-        """What the policy expected of the model it chose, in 0..1; None where it expects nothing."""
-        return self.chosen.quality
-
-    @property
     def explored(self) -> bool:
         """Whether the draw fell on another model than the greedy one."""
         return self.model != self.proposal.greedy

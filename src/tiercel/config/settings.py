@@ -105,7 +105,11 @@ class Settings:
     alerts: AlertThresholds = field(default_factory=AlertThresholds)
 
     @property
+    def judge_sources(self) -> frozenset[str]:
+        """The sources of the routes' judges."""
+        return frozenset(route.judge.source for route in self.routes if route.judge is not None)
+
+    @property
     def trusted_sources(self) -> frozenset[str]:
         """Whose ratings are not capped: the sources the operator lists, and the judges the operator appoints."""
-        judges = (route.judge.source for route in self.routes if route.judge is not None)
-        return frozenset((*self.feedback.trusted_sources, *judges))
+        return self.judge_sources | frozenset(self.feedback.trusted_sources)

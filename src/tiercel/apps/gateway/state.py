@@ -58,7 +58,7 @@ class GatewayState:
             tracker=self.performance,
             config=settings.adaptive,
         )
-        self.judge_sources = frozenset(route.judge.source for route in settings.routes if route.judge is not None)
+        self.judge_sources = settings.judge_sources
         self.streams = EventStreams(learner)
         self.calls = UnderWay()
         self.started_at = learner.clock.now()

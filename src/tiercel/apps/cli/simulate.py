@@ -89,10 +89,7 @@ def simulate(
     if as_json:
         print_json(simulation_json(simulation, runs))
     else:
-        typer.echo(f"{NOTE}\n")
-        _print_assumptions(simulation, runs)
-        typer.echo("")
-        _print_outcomes(simulation, runs)
+        _print(simulation, runs)
 
 
 def _policies(names: list[str]) -> tuple[str, ...]:
@@ -101,6 +98,13 @@ def _policies(names: list[str]) -> tuple[str, ...]:
         said = f"must be one of {', '.join(bootstrap.POLICIES)}"
         raise InvalidInput([Problem("--policy", said, repr(name), "unknown") for name in unknown])
     return tuple(dict.fromkeys(names))
+
+
+def _print(simulation: Simulation, runs: Mapping[Job, Run]) -> None:
+    typer.echo(f"{NOTE}\n")
+    _print_assumptions(simulation, runs)
+    typer.echo("")
+    _print_outcomes(simulation, runs)
 
 
 def _print_assumptions(simulation: Simulation, runs: Mapping[Job, Run]) -> None:

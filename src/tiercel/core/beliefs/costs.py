@@ -28,6 +28,7 @@ class _Spent(NamedTuple):
 
 
 _NOTHING = _Spent(0.0, 0.0)
+_UNUSED = Usage()
 
 
 class CostBeliefs:
@@ -39,28 +40,26 @@ class CostBeliefs:
         self._totals: dict[str, list[float]] = {}
         for key, usage in knowledge.all_usage():
             if key[-1] in (basis, ""):
-                sums = self._faded(usage, usage.total())
+                sums = self._faded(usage, usage.total)
                 held = self._totals.get(key[-2])
                 self._totals[key[-2]] = sums if held is None else [a + b for a, b in zip(held, sums, strict=True)]
 
     def expect(self, kind: Kind, models: Sequence[ModelProfile], knowledge: Knowledge) -> list[float]:
-        """The cost in USD of one call of `kind` to each of `models`; about 4 us each.
+        """The cost in USD of one call of `kind` to each of `models`; about 8 us each.
 
         A model of which neither price nor cost is known is taken for as dear as the dearest.
         """
+        segment, shape = kind
         usual = [self._usual(model) for model in models]
-        here = [self._here(kind, model, knowledge) for model in models]
-        spent, calls = PSEUDO_CALLS, PSEUDO_CALLS
-        for mean, own in zip(usual, here, strict=True):
-            # what costs nothing says nothing of how dear this kind is
-            if mean is not None and mean > _LEAST:
-                spent += own.cost_usd / mean
-                calls += own.calls
-        factor = spent / calls
-        known = [
-            None if mean is None else (own.cost_usd + PSEUDO_CALLS * mean * factor) / (own.calls + PSEUDO_CALLS)
-            for mean, own in zip(usual, here, strict=True)
-        ]
+        elsewhere, here = [], []
+        for model in models:
+            usage = knowledge.usage(usage_key(segment, model.model_id, self._basis)) or _UNUSED
+            own = usage.of(shape)
+            here.append(_spent(model, self._faded(usage, own)))
+            # the other shapes of the segment, so that nothing counts twice
+            others = [everything - its for everything, its in zip(usage.total, own, strict=True)]
+            elsewhere.append(_spent(model, self._faded(usage, others)))
+        known = _narrowed(_narrowed(usual, elsewhere), here)
         dearest = max((cost for cost in known if cost is not None), default=0.0)
         return [dearest if cost is None else cost for cost in known]
 
@@ -73,14 +72,24 @@ class CostBeliefs:
         first = model.price.cost_usd(USUAL_PROMPT_TOKENS, USUAL_COMPLETION_TOKENS)
         return (spent.cost_usd + PSEUDO_CALLS * first) / (spent.calls + PSEUDO_CALLS)
 
-    def _here(self, kind: Kind, model: ModelProfile, knowledge: Knowledge) -> _Spent:
-        usage = knowledge.usage(usage_key(kind[0], model.model_id, self._basis))
-        sums = usage.shapes.get(kind[1]) if usage else None
-        return _spent(model, self._faded(usage, sums)) if usage and sums else _NOTHING
-
     def _faded(self, usage: Usage, sums: Sequence[float]) -> list[float]:
         factor = 2.0 ** min(usage.landmark - self._now, 64.0)
         return [factor * value for value in sums]
+
+
+def _narrowed(usual: Sequence[float | None], here: Sequence[_Spent]) -> list[float | None]:
+    """Each model's usual cost, times how much dearer it is here for all, moved to what its own calls took here."""
+    spent, calls = PSEUDO_CALLS, PSEUDO_CALLS
+    for mean, own in zip(usual, here, strict=True):
+        # what costs nothing says nothing of how dear this kind is
+        if mean is not None and mean > _LEAST:
+            spent += own.cost_usd / mean
+            calls += own.calls
+    factor = spent / calls
+    return [
+        None if mean is None else (own.cost_usd + PSEUDO_CALLS * mean * factor) / (own.calls + PSEUDO_CALLS)
+        for mean, own in zip(usual, here, strict=True)
+    ]
 
 
 def _spent(model: ModelProfile, sums: Sequence[float]) -> _Spent:

@@ -45,7 +45,7 @@ class ShapeMoments:
 class Moments:
     """The moments of one model in one segment, in one basis of `size` figures."""
 
-    __slots__ = ("changes", "landmark", "rr", "shapes", "size", "zz")
+    __slots__ = ("landmark", "rr", "shapes", "size", "zz")
 
     def __init__(self, size: int, landmark: int = 0) -> None:
         self.size = size
@@ -53,7 +53,6 @@ class Moments:
         self.rr = 0.0
         self.zz = [0.0] * (size * (size + 1) // 2)
         self.shapes: dict[int, ShapeMoments] = {}
-        self.changes = 0
 
     def add_label(self, shape: int, z: Sequence[float], quality: float, weight: float, tick: float) -> None:
         """Add one rating; a negative weight takes it back. About 6 us at 8 figures."""
@@ -68,7 +67,6 @@ class Moments:
             of_shape.rz = [a + quality * b for a, b in zip(of_shape.rz, gz, strict=True)]
             products = [a * b for i, a in enumerate(gz) for b in z[i:]]
             self.zz = [a + b for a, b in zip(self.zz, products, strict=True)]
-        self.changes += 1
 
     def merge(self, other: Moments) -> None:
         """Add the sums of another process, or of another time. Raises `ValueError` for another basis' size."""
@@ -80,7 +78,6 @@ class Moments:
         self.zz = [a + factor * b for a, b in zip(self.zz, other.zz, strict=True)]
         for number, theirs in other.shapes.items():
             self._shape(number).add(theirs, factor)
-        self.changes += 1
 
     def _scale(self, tick: float) -> float:
         if tick - self.landmark > _REBASE_AFTER:

@@ -7,6 +7,7 @@ are relative to 2 ** landmark, as in moments.py, and add in any order.
 from __future__ import annotations
 
 import math
+from operator import add
 from typing import Any
 
 HALF_LIFE_S = 7 * 86_400
@@ -19,14 +20,17 @@ Row = list[Any]
 
 
 class Usage:
-    """Per shape: calls; those with known tokens, and their tokens; those with known cost, and their cost in USD."""
+    """Per shape: calls; those with known tokens, and their tokens; those with known cost, and their cost in USD.
 
-    __slots__ = ("changes", "landmark", "shapes")
+    `total` are the sums over all shapes.
+    """
+
+    __slots__ = ("landmark", "shapes", "total")
 
     def __init__(self, landmark: int = 0) -> None:
         self.landmark = landmark
         self.shapes: dict[int, tuple[float, ...]] = {}
-        self.changes = 0
+        self.total: tuple[float, ...] = _NOTHING
 
     def add_call(
         self, shape: int, at_us: int, prompt_tokens: int | None, completion_tokens: int | None, cost_usd: float | None
@@ -54,20 +58,22 @@ class Usage:
         self._rebase(max(self.landmark, other.landmark) if self.shapes else other.landmark)
         factor = math.ldexp(1.0, other.landmark - self.landmark)
         for shape, sums in other.shapes.items():
-            self._add(shape, tuple(factor * value for value in sums))
+            self._add(shape, tuple([factor * value for value in sums]))
 
-    def total(self) -> tuple[float, ...]:
-        """The sums over all shapes."""
-        return tuple(map(sum, zip(*self.shapes.values(), strict=True))) if self.shapes else _NOTHING
+    def of(self, shape: int) -> tuple[float, ...]:
+        """The sums of one shape."""
+        return self.shapes.get(shape, _NOTHING)
 
     def _add(self, shape: int, sums: tuple[float, ...]) -> None:
-        held = self.shapes.get(shape)
-        self.shapes[shape] = sums if held is None else tuple(a + b for a, b in zip(held, sums, strict=True))
-        self.changes += 1
+        self.shapes[shape] = tuple(map(add, self.of(shape), sums))
+        self.total = tuple(map(add, self.total, sums))
 
     def _rebase(self, landmark: int) -> None:
+        if landmark == self.landmark:
+            return
         factor = math.ldexp(1.0, self.landmark - landmark) if self.shapes else 1.0
-        self.shapes = {shape: tuple(factor * v for v in sums) for shape, sums in self.shapes.items()}
+        self.shapes = {shape: tuple([factor * v for v in sums]) for shape, sums in self.shapes.items()}
+        self.total = tuple([factor * v for v in self.total])
         self.landmark = landmark
 
     def to_row(self) -> Row:
@@ -82,14 +88,14 @@ class Usage:
         for shape, *sums in shapes:
             if len(sums) != len(_NOTHING):
                 raise ValueError(f"{len(sums)} sums of a shape's usage")
-            usage.shapes[shape] = tuple(sums)
+            usage._add(shape, tuple(sums))
         return usage
 
     def __eq__(self, other: object) -> bool:
         """Equal up to 1e-9: the last digits of a sum of floats depend on the order of its terms."""
         if not isinstance(other, Usage) or self.shapes.keys() != other.shapes.keys():
             return False
-        factor = math.ldexp(1.0, other.landmark - self.landmark)
+        factor = math.ldexp(1.0, other.landmark - self.landmark) if self.shapes else 1.0
         return all(
             math.isclose(a, factor * b, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
             for shape, sums in self.shapes.items()

@@ -61,7 +61,7 @@ def test_any_order_and_grouping_equals_one_writer(made: list[Call], data: st.Dat
     one = usage_of(made)
     assert whole == one
     factor = 2.0 ** (whole.landmark - one.landmark)
-    assert [factor * value for value in whole.total()] == pytest.approx(one.total(), rel=1e-9)
+    assert [factor * value for value in whole.total] == pytest.approx(one.total, rel=1e-9)
 
 
 @given(st.lists(calls, max_size=15))
@@ -88,12 +88,14 @@ def test_what_is_unknown_counts_in_no_mean() -> None:
 
 def test_a_call_of_a_week_ago_weighs_half() -> None:
     usage = usage_of([Call(0, NOW_US, 0, 100, None), Call(0, NOW_US + WEEK_US, 0, 400, None)])
-    sums = usage.total()
+    sums = usage.total
     assert sums[COMPLETION] / sums[TOKENED] == pytest.approx(300.0)
 
 
 def test_nothing_is_nothing() -> None:
-    assert Usage().total() == (0.0,) * 6
+    assert Usage().total == (0.0,) * 6
+    assert Usage() == Usage(2_922)
+    assert Usage(2_922) == Usage()
     one = usage_of([Call(0, NOW_US, 1, 1, 1.0)])
     empty = Usage()
     empty.merge(one)

@@ -123,6 +123,10 @@ class Bucket:
         """What the next request may spend: the level with its own income."""
         return min(self._cap, self.level + self._income)
 
+    def kept(self, requests: float) -> float:
+        """What is left of the level, up to the income of so many requests."""
+        return min(max(self.level, 0.0), requests * self._income)
+
     def reserve(self, decision_id: str, expected: float) -> None:
         """A request came in and is expected to spend so much."""
         self.level = self.room() - expected
@@ -179,14 +183,17 @@ class FadingMeans:
 class PacingSettings:
     """`window`: newest requests lambda is solved over, every `every` of them. The bucket's figures are in requests.
 
-    `aim` is the level the bucket should have, and `horizon` over how many requests a difference is worked off.
+    `aim` is the level the bucket should have, and `horizon` over how many requests a difference is worked off. Of the
+    level `reserve` is kept from calls that cost more than one request's income: a dear one must not leave the next
+    fifty without an ordinary model.
     """
 
     window: int = 400
     every: int = 25
-    start: float = 10.0
+    start: float = 20.0
     cap: float = 100.0
-    aim: float = 10.0
+    aim: float = 20.0
+    reserve: float = 5.0
     horizon: float = 50.0
 
 
@@ -218,7 +225,7 @@ class Pacer:
 
     def room(self) -> float | None:
         """What the request may spend at most, in USD; None without a budget."""
-        return self.bucket.room() if self.bucket else None
+        return self.bucket.room() - self.bucket.kept(self.settings.reserve) if self.bucket else None
 
     def decided(self, decision_id: str, points: Points, given_away: float, cost_usd: float) -> None:
         """A decision was made. About 10 us.

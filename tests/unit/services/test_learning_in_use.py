@@ -76,13 +76,14 @@ def test_a_fallback_and_a_call_of_unknown_cost_are_charged_to_the_budget() -> No
     pacer = Pacer(Goal(budget_usd=1.0))
     assert pacer.bucket is not None
     points = {"a": (0.5, 0.8), "b": (3.0, 0.9)}
-    pacer.decided("failed", points, 0.8, 0.5)
+    start = pacer.bucket.level
+    pacer.decided("failed", points, 0.0, 0.5)
     pacer.settle("failed", 0.0)
     pacer.settle("failed", 3.0)
-    assert pacer.bucket.level == pytest.approx(10.0 + 1.0 - 3.0)
-    pacer.decided("unknown", points, 0.8, 0.5)
+    assert pacer.bucket.level == pytest.approx(start + 1.0 - 3.0)
+    pacer.decided("unknown", points, 0.0, 0.5)
     pacer.settle("unknown", None)
-    assert pacer.bucket.level == pytest.approx(8.0 + 1.0 - 0.5)
+    assert pacer.bucket.level == pytest.approx(start + 1.0 - 3.0 + 1.0 - 0.5)
 
 
 def test_a_model_that_fails_often_is_not_taken_for_one_that_became_better() -> None:

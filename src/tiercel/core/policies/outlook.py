@@ -58,7 +58,7 @@ class Prospect(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutlookSettings:
-    """`tiers` orders tiers for the prior. Effects are estimated anew after `every` ratings, or an eighth of all.
+    """`tiers` orders tiers for the prior. Effects are estimated anew after `every` ratings, or a quarter of all.
 
     A model that joins the others when there are `established` ratings is a newcomer until it has `newcomer_ratings` of
     its own. One that became worse counts as fallen for `retrial_s`, unless it is mended before.
@@ -73,12 +73,12 @@ class OutlookSettings:
 
 
 class _View(NamedTuple):
-    """What is believed of one kind of request at one version of the knowledge: a prospect of every eligible model.
+    """What is believed of one kind of request until its segment teaches more: a prospect of every eligible model.
 
     Their qualities are those with all figures at 0: what `slopes` add is still to come.
     """
 
-    state: tuple[int, int, tuple[ModelProfile, ...], int]
+    state: tuple[tuple[int, int], int, tuple[ModelProfile, ...], int]
     prospects: list[tuple[Prospect, tuple[float, ...]]]
 
 
@@ -154,7 +154,7 @@ class Outlook:
     def _due(self) -> float:
         """After so many ratings effects are estimated anew: rarer the more there are, and the more kinds."""
         evidence = self._evidence
-        return max(self.settings.every, evidence.labels / 8, len(evidence.kinds))
+        return max(self.settings.every, evidence.labels / 4, len(evidence.kinds))
 
     def _prepare(self, situation: Situation) -> None:
         if any(model.model_id not in self._profiles for model in situation.eligible):
@@ -198,8 +198,9 @@ class Outlook:
     def _welcome(self, model: str, ratings: float) -> None:
         """A newcomer got so many more ratings: with enough of them it is none any more."""
         self._rated[model] = self._rated.get(model, 0.0) + ratings
-        if self._rated[model] >= self.settings.newcomer_ratings:
-            self._newcomers.discard(model)
+        if model in self._newcomers and self._rated[model] >= self.settings.newcomer_ratings:
+            self._newcomers.remove(model)
+            self._views.clear()
 
     def _prior_means(self) -> dict[str, float]:
         """q0: by tier, moved by how the model's declared capabilities compare with the others'."""
@@ -219,7 +220,7 @@ class Outlook:
 
     def _view(self, kind: Kind, situation: Situation) -> _View:
         knowledge, eligible = situation.knowledge, situation.eligible
-        state = (knowledge.version, self._estimates, eligible, situation.now_us // 60_000_000)
+        state = (knowledge.version_of(kind[0]), self._estimates, eligible, situation.now_us // 60_000_000)
         held = self._views.get(kind)
         if held is not None and held.state == state:
             return held

@@ -40,6 +40,7 @@ class Knowledge:
         self._max_segments = max_segments
         # the keys of each segment, the segment learned of longest ago first
         self._segments: dict[Segment, set[Key]] = {}
+        self._versions: dict[Segment, int] = {}
         self._sums: dict[Key, dict[Bucket, Sums]] = {}
         # everything but the sums, which are asked for by key
         self._newest = Deltas()
@@ -64,10 +65,8 @@ class Knowledge:
             self.version += 1
 
     def _merge(self, deltas: Deltas, until_us: int | None) -> None:
-        for key in chain(
-            (key for key, _ in deltas.sums), deltas.outcomes, deltas.ratings, deltas.moments, deltas.usage
-        ):
-            self._learned_of(key)
+        keys = chain((key for key, _ in deltas.sums), deltas.outcomes, deltas.ratings, deltas.moments, deltas.usage)
+        touched = {segment for key in keys if (segment := self._learned_of(key)) is not None}
         for (key, bucket), sums in deltas.sums.items():
             buckets = self._sums.setdefault(key, {})
             held = buckets.get(bucket)
@@ -75,18 +74,22 @@ class Knowledge:
                 held = buckets[bucket] = Sums()
             held.merge(sums)
         self._newest.merge(replace(deltas, sums={}), until_us=until_us)
+        # last: whoever reads the new version reads what is new as well
+        self._versions |= dict.fromkeys(touched, self.version + 1)
 
-    def _learned_of(self, key: Key) -> None:
+    def _learned_of(self, key: Key) -> Segment | None:
         segment = segment_of(key)
         if segment is not None:
             keys = self._segments.pop(segment, None) or set()
             keys.add(key)
             self._segments[segment] = keys
+        return segment
 
     def _bound(self) -> None:
         while len(self._segments) > self._max_segments:
             segment = next(iter(self._segments))
             self._newest.clocks.pop(segment, None)
+            self._versions.pop(segment, None)
             for key in self._segments.pop(segment):
                 self._sums.pop(key, None)
                 self._newest.outcomes.pop(key, None)
@@ -103,8 +106,13 @@ class Knowledge:
         fresh._bound()
         with self._lock:
             self._sums, self._newest, self._segments = fresh._sums, fresh._newest, fresh._segments
+            self._versions = {}
             self.version += 1
             self.epoch += 1
+
+    def version_of(self, segment: Segment) -> tuple[int, int]:
+        """Changes with whatever is learned of `segment`, and with nothing else."""
+        return self.epoch, self._versions.get(segment, 0)
 
     def compact(self, now_s: float) -> None:
         """Move what has aged into coarser buckets. Cost linear in the buckets; a housekeeping task, not a request's."""

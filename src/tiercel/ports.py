@@ -137,6 +137,39 @@ class Store(EventStore, StateStore, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a log was copied: the position of the last event that was, and its id ("" where there is none)."""
+
+    position: int
+    event_id: str = ""
+
+
+class Archive(Protocol):
+    """A copy of the log, in its order, that outlives it. What `mark` says was copied survives the end of the process.
+
+    `add` gathers and writes as memory demands; what was added since the last writing is lost in a crash, and `mark`
+    then says where to go on.
+    """
+
+    @property
+    def mark(self) -> Mark | None:
+        """How far the log was copied; None where nothing was begun."""
+        ...
+
+    def begin(self, position: int) -> None:
+        """What is added next was logged after `position`; what is missing before stays missing."""
+        ...
+
+    def add(self, events: Sequence[Event], position: int) -> None:
+        """The next events of the log, the last of which stands at `position`. At least one."""
+        ...
+
+    def flush(self) -> None:
+        """Write what was added."""
+        ...
+
+
 class ByteStream(Protocol):
     """Bytes as they arrive. Closing it, begun or not, ends the call behind it; errors are `ProviderError`s."""
 

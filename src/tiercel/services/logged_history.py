@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tiercel.domain.catalogue import ModelProfile
@@ -31,12 +31,17 @@ class History:
 
 def read_history(store: Store) -> History:
     """Everything the log still holds. Raises `StoreError`."""
+    return history_of(_events(store))
+
+
+def history_of(events: Iterable[Event]) -> History:
+    """What events say, which come in the order of the log."""
     decisions: dict[str, Decision] = {}
     outcomes: dict[str, list[Outcome]] = {}
     ratings: dict[str, dict[str, Feedback]] = {}
     strays: list[Feedback] = []
     standings: list[StandingChange] = []
-    for event in _events(store):
+    for event in events:
         if isinstance(event, Decision):
             decisions[event.id] = event
         elif isinstance(event, Outcome):
@@ -60,7 +65,7 @@ def read_history(store: Store) -> History:
 
 
 def _events(store: Store) -> Iterator[Event]:
-    position = _first_readable(store)
+    position = first_readable(store)
     while True:
         events, position = store.events_after(position, _READ)
         if not events:
@@ -68,21 +73,22 @@ def _events(store: Store) -> Iterator[Event]:
         yield from events
 
 
-def _first_readable(store: Store) -> int:
+def first_readable(store: Store) -> int:
     """The lowest position that the log can be followed from: what was trimmed, or changed since, is before it."""
-    if _readable(store, 0):
+    if can_follow(store, 0):
         return 0
     lost, readable = 0, store.load()[1]
     while readable - lost > 1:
         middle = (lost + readable) // 2
-        if _readable(store, middle):
+        if can_follow(store, middle):
             readable = middle
         else:
             lost = middle
     return readable
 
 
-def _readable(store: Store, position: int) -> bool:
+def can_follow(store: Store, position: int) -> bool:
+    """Whether the log still tells everything that was logged after `position`."""
     try:
         store.events_after(position, 1)
     except PositionLost:

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta, timezone
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.happenings import REVIEW, SEGMENTS, alert, at, decision, feedback, outcome, standing
+from support.redis_server import redis_server
 from tiercel.adapters.memory_store import MemoryStore
+from tiercel.adapters.redis_store import RedisStore
 from tiercel.adapters.sqlite_store import SqliteStore
 from tiercel.core.logbook import event_time
 from tiercel.core.statistics.buckets import FINEST_US, finest
@@ -23,16 +26,25 @@ from tiercel.domain.request import agent_segment, stage_segment
 from tiercel.ports import Store
 
 DAY_S = 86_400
-STORES: dict[str, Callable[[Path], Store]] = {
-    "memory": lambda _folder: MemoryStore(),
-    "sqlite": lambda folder: SqliteStore(folder / "log.db"),
-    "sqlite, learning at every event": lambda folder: SqliteStore(folder / "log.db", learn_every=1),
+NAMES = count()
+STORES: dict[str, Callable[[Path, str], Store]] = {
+    "memory": lambda _folder, _redis: MemoryStore(),
+    "sqlite": lambda folder, _redis: SqliteStore(folder / "log.db"),
+    "sqlite, learning at every event": lambda folder, _redis: SqliteStore(folder / "log.db", learn_every=1),
+    "redis": lambda _folder, redis: RedisStore(f"{redis}?name={next(NAMES)}"),
+    "redis, learning at every event": lambda _folder, redis: RedisStore(f"{redis}?name={next(NAMES)}", learn_every=1),
 }
 
 
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server.url
+
+
 @pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    opened = STORES[request.param](tmp_path)
+def store(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str) -> Iterator[Store]:
+    opened = STORES[request.param](tmp_path, redis_url)
     yield opened
     opened.close()
 

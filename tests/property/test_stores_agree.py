@@ -1,15 +1,16 @@
-"""Whatever is done to them, the store in a file and the one in memory answer alike, and the state is what was taught.
+"""Whatever is done to them, every store answers like the one in memory, and the state is what was taught.
 
 Events repeat, arrive out of order and revise one another; days are trimmed, buckets compacted, ratings cleared, the
-state rebuilt and the file reopened.
+state rebuilt and the store reopened.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -19,24 +20,26 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from support.happenings import SEGMENTS, at
 from support.histories import events
+from support.redis_server import redis_server
 from tiercel.adapters.memory_store import MemoryStore
+from tiercel.adapters.redis_store import RedisStore
 from tiercel.adapters.sqlite_store import SqliteStore
 from tiercel.core.statistics.fold import fold
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.errors import PositionLost
 from tiercel.domain.events import Event, Feedback
+from tiercel.ports import Store
 
 DAY_S = 86_400
 
 
 class Stores(RuleBasedStateMachine):
-    """The same done to both; the file is open twice, as it is where two processes share it."""
+    """The same done to both; the store is open twice, as it is where two processes share it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
         self.memory = MemoryStore()
-        self.sqlite: list[SqliteStore] = []
+        self.stores: list[Store] = []
         self.learn_every = 0
         self.follower = Knowledge()
         self.position = 0
@@ -49,14 +52,14 @@ class Stores(RuleBasedStateMachine):
     @initialize(learn_every=st.sampled_from([1, 5, 20, 1_000]))
     def begin(self, learn_every: int) -> None:
         self.learn_every = learn_every
-        self.sqlite = [self.opened(), self.opened()]
+        self.stores = [self.opened(), self.opened()]
 
-    def opened(self) -> SqliteStore:
-        return SqliteStore(Path(self.folder.name) / "log.db", learn_every=self.learn_every)
+    def opened(self) -> Store:
+        raise NotImplementedError
 
     @rule(which=st.integers(0, 1), batch=st.lists(events(), max_size=12))
     def append(self, which: int, batch: Sequence[Event]) -> None:
-        appended = self.sqlite[which].append(batch, fold)
+        appended = self.stores[which].append(batch, fold)
         assert appended == self.memory.append(batch, fold)
         self.accepted += appended.accepted
         for event in appended.accepted:
@@ -79,7 +82,7 @@ class Stores(RuleBasedStateMachine):
     @rule()
     def trim(self) -> None:
         before = at((self.day + 0.7) * DAY_S)
-        assert self.sqlite[0].trim(before) == self.memory.trim(before)
+        assert self.stores[0].trim(before) == self.memory.trim(before)
         # what is no longer in the log cannot be revised any more, nor repeated
         self.standing = {
             object() if rating.recorded_at < at(self.day * DAY_S) else who: rating
@@ -89,19 +92,19 @@ class Stores(RuleBasedStateMachine):
     @rule(days_later=st.integers(0, 60))
     def compact(self, days_later: int) -> None:
         self.compacted_at_s = max(self.compacted_at_s, at((self.day + days_later) * DAY_S).timestamp())
-        for store in (self.sqlite[1], self.memory):
+        for store in (self.stores[1], self.memory):
             store.compact(datetime.fromtimestamp(self.compacted_at_s, UTC))
 
     @rule()
     def rebuild(self) -> None:
-        self.sqlite[0].rebuild(fold)
+        self.stores[0].rebuild(fold)
         self.memory.rebuild(fold)
 
     @rule(segment=st.sampled_from(SEGMENTS[:-1]), whole=st.booleans())
     def clear(self, segment: tuple[str, ...], *, whole: bool) -> None:
         _, workflow, stage = segment
         scope = None if whole else stage
-        cleared = self.sqlite[1].clear_feedback(workflow, scope, fold)
+        cleared = self.stores[1].clear_feedback(workflow, scope, fold)
         assert cleared == self.memory.clear_feedback(workflow, scope, fold)
         prefix = segment[:2] if whole else segment
         self.accepted = [e for e in self.accepted if not (isinstance(e, Feedback) and _within(e, prefix))]
@@ -109,8 +112,8 @@ class Stores(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 1))
     def reopen(self, which: int) -> None:
-        self.sqlite[which].close()
-        self.sqlite[which] = self.opened()
+        self.stores[which].close()
+        self.stores[which] = self.opened()
 
     @rule(limit=st.integers(1, 20))
     def follow(self, limit: int) -> None:
@@ -119,31 +122,31 @@ class Stores(RuleBasedStateMachine):
             expected = self.memory.events_after(self.position, limit)
         except PositionLost:
             with pytest.raises(PositionLost):
-                self.sqlite[0].events_after(self.position, limit)
-            state, self.position = self.sqlite[0].load()
+                self.stores[0].events_after(self.position, limit)
+            state, self.position = self.stores[0].load()
             self.follower.replace(state)
         else:
-            found, self.position = self.sqlite[0].events_after(self.position, limit)
+            found, self.position = self.stores[0].events_after(self.position, limit)
             assert (found, self.position) == expected
             self.follower.add(fold(found))
 
     @rule()
     def ask(self) -> None:
         for _, workflow, stage in SEGMENTS[:-1]:
-            assert self.sqlite[0].rated_tiers(workflow) == self.memory.rated_tiers(workflow)
+            assert self.stores[0].rated_tiers(workflow) == self.memory.rated_tiers(workflow)
             for tier in (None, "cheap"):
                 expected = self.memory.feedback_history(workflow, stage, tier, 5)
-                assert self.sqlite[0].feedback_history(workflow, stage, tier, 5) == expected
+                assert self.stores[0].feedback_history(workflow, stage, tier, 5) == expected
         for number in range(6):
-            assert self.sqlite[0].decision(f"dec_{number}") == self.memory.decision(f"dec_{number}")
+            assert self.stores[0].decision(f"dec_{number}") == self.memory.decision(f"dec_{number}")
             completion = f"cmpl_{number}"
-            assert self.sqlite[0].decision_of_completion(completion) == self.memory.decision_of_completion(completion)
-        assert self.sqlite[0].recent_decisions(4) == self.memory.recent_decisions(4)
-        assert self.sqlite[0].recent_alerts(4) == self.memory.recent_alerts(4)
+            assert self.stores[0].decision_of_completion(completion) == self.memory.decision_of_completion(completion)
+        assert self.stores[0].recent_decisions(4) == self.memory.recent_decisions(4)
+        assert self.stores[0].recent_alerts(4) == self.memory.recent_alerts(4)
 
     @invariant()
     def the_state_is_what_was_taught(self) -> None:
-        for store in self.sqlite:
+        for store in self.stores:
             assert store.load() == self.memory.load()
         assert self.memory.load()[0] == fold(self.accepted).climbed(self.compacted_at_s)
 
@@ -155,22 +158,21 @@ class Stores(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            if self.sqlite:
+            if self.stores:
                 self.ask()
                 self.a_rebuilt_state_is_the_same()
                 self.a_follower_ends_where_the_state_is()
         finally:
-            for store in self.sqlite:
+            for store in self.stores:
                 store.close()
-            self.folder.cleanup()
 
     def a_rebuilt_state_is_the_same(self) -> None:
-        before, _ = self.sqlite[0].load()
+        before, _ = self.stores[0].load()
         self.rebuild()
-        assert self.sqlite[0].load()[0] == before
+        assert self.stores[0].load()[0] == before
 
     def a_follower_ends_where_the_state_is(self) -> None:
-        state, end = self.sqlite[0].load()
+        state, end = self.stores[0].load()
         while self.position < end:
             self.follow(1_000)
         assert self.follower.export().climbed(self.compacted_at_s) == state
@@ -180,5 +182,45 @@ def _within(rating: Feedback, prefix: tuple[str, ...]) -> bool:
     return rating.segment[: len(prefix)] == prefix
 
 
-TestStores = Stores.TestCase
-TestStores.settings = settings(stateful_step_count=25)
+class InAFile(Stores):
+    """The store in a SQLite file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+
+    def opened(self) -> Store:
+        return SqliteStore(Path(self.folder.name) / "log.db", learn_every=self.learn_every)
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            self.folder.cleanup()
+
+
+class InRedis(Stores):
+    """The store in a Redis server, each example's under a name of its own."""
+
+    url = ""
+    names = count()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = next(self.names)
+
+    def opened(self) -> Store:
+        return RedisStore(f"{self.url}?name={self.name}", learn_every=self.learn_every)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What `InRedis` speaks to."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as started:
+        InRedis.url = started.url
+        yield
+
+
+TestInAFile = InAFile.TestCase
+TestInRedis = InRedis.TestCase
+TestInAFile.settings = TestInRedis.settings = settings(stateful_step_count=25)

@@ -1,0 +1,19 @@
+"""The store in a Redis or Valkey server: an append-only log and the state learned from it, shared by all who open it.
+
+store.py       the port
+appending.py   what a batch adds to the log
+log_index.py   events in the log, and the indexes that find them again
+layers.py      the learned state
+progress.py    how far the log goes, and what became of it
+server.py      commands, steps that are written whole or not at all, time-outs
+keys.py        what the keys are called
+errors.py      the client's errors as tiercel's errors
+scripts/       what the server does in one step
+
+Whatever is written is worked out here, from what was read, and written by one script only if what it depends on has
+not changed; else it is worked out again. So processes wait for each other only where they speak of the same thing.
+"""
+
+from tiercel.adapters.redis_store.store import RedisStore
+
+__all__ = ["RedisStore"]

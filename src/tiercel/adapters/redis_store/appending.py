@@ -1,0 +1,106 @@
+"""What a batch adds to the log: computed from what is known of its ids and raters, then written if that still holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from tiercel.adapters.redis_store import log_index, progress
+from tiercel.adapters.redis_store.keys import Keys
+from tiercel.adapters.redis_store.log_index import Logged, identity, rater_field
+from tiercel.adapters.redis_store.progress import Progress
+from tiercel.adapters.redis_store.server import Server, Write
+from tiercel.core.logbook import Rater, conflicts, rater, revise
+from tiercel.domain.events import Event, Feedback
+
+
+@dataclass(slots=True)
+class Known:
+    """What the log knows of the ids and raters of a batch."""
+
+    now: Progress
+    logged: dict[str, bytes]
+    in_force: dict[Rater, bytes]
+    entries: dict[int, Logged]
+
+    def entry(self, position: bytes | None) -> Logged | None:
+        """The entry at a position that was asked for."""
+        return None if position is None else self.entries.get(int(position))
+
+
+@dataclass(slots=True)
+class Batch:
+    """What became of a batch. Numbers count the accepted from 1; `revised` are the entries of the log taken back."""
+
+    accepted: list[Event] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    in_force: dict[Rater, int] = field(default_factory=dict)
+    revised: list[Logged] = field(default_factory=list)
+
+
+def ask(server: Server, keys: Keys, events: Sequence[Event]) -> Known:
+    """Two round trips, the second only where an id is known or a rating revised."""
+    identities = list(dict.fromkeys(map(identity, events)))
+    raters = list(dict.fromkeys(_raters(events)))
+    now, positions, *ratings = server.ask(
+        progress.asked(keys),
+        ("HMGET", keys.ids.name, *identities),
+        *(("HGET", keys.about(who[0]).name, rater_field(who)) for who in raters),
+    )
+    logged = {name: at for name, at in zip(identities, positions, strict=True) if at is not None}
+    in_force = {who: at for who, at in zip(raters, ratings, strict=True) if at is not None}
+    spoken = {identity(event) for event in events if isinstance(event, Feedback)}  # only these may conflict
+    needed = [at for name, at in logged.items() if name in spoken]
+    entries = log_index.entries(server, keys, (*needed, *in_force.values()))
+    return Known(progress.read(now), logged, in_force, {entry.position: entry for entry in entries})
+
+
+def judge(events: Sequence[Event], known: Known) -> Batch:
+    """Which events are new, and which ratings they revise; as core/logbook.py says."""
+    batch = Batch()
+    fresh: dict[str, Event] = {}
+    newest: dict[Rater, Feedback] = {}
+    for arrived in events:
+        event, name = arrived, identity(arrived)
+        if name in fresh or name in known.logged:
+            held = known.entry(known.logged.get(name))
+            before = fresh.get(name) or (held and held.event)
+            if before is not None and conflicts(event, before):
+                batch.refused.append(event.id)
+            continue
+        who = rater(event) if isinstance(event, Feedback) else None
+        if isinstance(event, Feedback) and who is not None:
+            logged = known.entry(known.in_force.get(who))
+            earlier = newest.get(who) or (logged.event if logged and isinstance(logged.event, Feedback) else None)
+            event, is_newest = revise(event, earlier)
+            if is_newest:
+                if logged is not None and who not in newest:
+                    batch.revised.append(logged)
+                newest[who] = event
+                batch.in_force[who] = len(batch.accepted) + 1
+        fresh[name] = event
+        batch.accepted.append(event)
+    return batch
+
+
+def write(keys: Keys, known: Known, batch: Batch) -> Write:
+    """The step that logs the accepted, if nothing was logged meanwhile that would have made a difference."""
+    step = progress.begin(keys, known.now)
+    for event in batch.accepted:
+        step.only_if(None, "HGET", keys.ids, identity(event))
+    for who in dict.fromkeys(_raters(batch.accepted)):
+        step.only_if(known.in_force.get(who), "HGET", keys.about(who[0]), rater_field(who))
+    for number, event in enumerate(batch.accepted, 1):
+        log_index.write_event(step, keys, number, event)
+    for number, event in enumerate(batch.accepted, 1):
+        author = rater(event) if isinstance(event, Feedback) else None
+        in_force = author is None or batch.in_force.get(author) == number
+        log_index.enter(step, keys, number, event, in_force=in_force)
+    for old in batch.revised:
+        log_index.revised(step, keys, old)
+    progress.set_progress(step, keys, position=len(batch.accepted))
+    return step
+
+
+def _raters(events: Iterable[Event]) -> list[Rater]:
+    return [who for event in events if isinstance(event, Feedback) and (who := rater(event)) is not None]

@@ -185,7 +185,7 @@ class PacingSettings:
 
     `aim` is the level the bucket should have, and `horizon` over how many requests a difference is worked off. Of the
     level `reserve` is kept from calls that cost more than one request's income: a dear one must not leave the next
-    fifty without an ordinary model.
+    fifty without an ordinary model. `trials` is the share of a budget for trying dearer models.
     """
 
     window: int = 400
@@ -195,6 +195,7 @@ class PacingSettings:
     aim: float = 20.0
     reserve: float = 5.0
     horizon: float = 50.0
+    trials: float = 0.1
 
 
 class Pacer:
@@ -226,6 +227,19 @@ class Pacer:
     def room(self) -> float | None:
         """What the request may spend at most, in USD; None without a budget."""
         return self.bucket.room() - self.bucket.kept(self.settings.reserve) if self.bucket else None
+
+    def spare(self) -> float | None:
+        """What a request may spend on trying dearer models, in USD, on average; None without a budget.
+
+        A share of the budget, and what lies in the bucket beyond the level it should have.
+        """
+        if self.bucket is None or self.goal.budget_usd is None:
+            return None
+        return self.settings.trials * self.goal.budget_usd + max(0.0, self._surplus())
+
+    def _surplus(self) -> float:
+        level, aim = (self.bucket.level if self.bucket else 0.0), self.settings.aim * (self.goal.budget_usd or 0.0)
+        return (level - aim) / self.settings.horizon
 
     def decided(self, decision_id: str, points: Points, given_away: float, cost_usd: float) -> None:
         """A decision was made. About 10 us.
@@ -260,11 +274,9 @@ class Pacer:
 
     def _solve(self, climbs: Sequence[Climb], best: float) -> float:
         """`best` is the best model's mean quality over the requests."""
-        goal, own = self.goal, self.settings
+        goal = self.goal
         if goal.budget_usd is not None:
-            level = self.bucket.level if self.bucket else 0.0
-            surplus = (level - own.aim * goal.budget_usd) / own.horizon
-            return price_for_spend(climbs, max(0.05 * goal.budget_usd, goal.budget_usd + surplus))
+            return price_for_spend(climbs, max(0.05 * goal.budget_usd, goal.budget_usd + self._surplus()))
         # expectations are flattered by as much as ratings fall below them
         target = best - goal.slack if goal.target_quality is None else goal.target_quality - self._bias
         return price_for_quality(climbs, target + self._given_away)

@@ -293,3 +293,13 @@ def test_a_dear_call_leaves_room_for_ordinary_ones() -> None:
     assert pacer.room() == pytest.approx(1.0)
     pacer.decided("three", {"a": (5.0, 0.9)}, 0.0, 5.0)
     assert pacer.room() == pytest.approx(-1.0 + 1.0)
+
+
+def test_what_lies_unspent_in_the_bucket_is_for_trials() -> None:
+    pacer = Pacer(Goal(budget_usd=1.0))
+    own = pacer.settings
+    assert pacer.spare() == pytest.approx(own.trials)
+    for n in range(200):
+        pacer.decided(str(n), {"a": (0.1, 0.9)}, 0.0, 0.1)
+    assert pacer.spare() == pytest.approx(own.trials + (own.cap - 0.1 - own.aim) / own.horizon)
+    assert Pacer(Goal(target_quality=0.8)).spare() is None

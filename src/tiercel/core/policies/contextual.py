@@ -95,7 +95,7 @@ class ContextualPolicy(BasePolicy):
 
     def shares(self, prospects: Sequence[Prospect], utilities: Sequence[float], best: int) -> list[float]:
         """The probability of every model; a utility of -inf has none."""
-        return explore(prospects, utilities, best, self.settings.exploration, self.settings.goal.budget_usd)
+        return explore(prospects, utilities, best, self.settings.exploration, self.pacer.spare())
 
     def decided(self, decision: Decision) -> None:
         """Book the decision: the requests that the price of money is solved over, and what it will spend."""

@@ -4,7 +4,8 @@ Thompson sampling (Biometrika 25, 1933) draws a model with the probability that 
 computed, for each model against the believed best one, from beliefs narrowed to `temperature` of their width; so it is
 known exactly, it is logged, and it vanishes by itself as the evidence grows. A floor, shared by the models in
 proportion to how little is known of them and how cheap they are, keeps every model's figures alive: one that was bad
-and is mended is found out. What exploration may cost is bounded by a share of the budget.
+and is mended is found out. What exploration may cost is bounded by what a
+budget has to spare for it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _LEAST_FLOOR = 0.05
 class ExplorationSettings:
     """`most` is the largest share of one model that is not believed best; `floor` that of all together at least.
 
-    `budget_share` of a budget may be spent on trying dearer models. A newcomer is tried with `trial` of the traffic
+    A newcomer is tried with `trial` of the traffic
     while it could be better by `trial_width` standard deviations, and not given more than `most` before it is known.
     A model that became worse is tried with `retrial`: it may be mended.
     """
@@ -31,7 +32,6 @@ class ExplorationSettings:
     temperature: float = 0.15
     most: float = 0.2
     floor: float = 0.005
-    budget_share: float = 0.10
     trial: float = 0.1
     trial_width: float = 1.5
     retrial: float = 0.03
@@ -42,11 +42,12 @@ def explore(
     utilities: Sequence[float],
     best: int,
     settings: ExplorationSettings,
-    budget_usd: float | None,
+    spare_usd: float | None,
 ) -> list[float]:
     """The probability of each model; `best` is the index of the one believed best. About 1 us each.
 
-    A utility of -inf gives no probability at all.
+    A utility of -inf gives no probability at all. Where there is a budget, trying a dearer model may spend `spare_usd`
+    a request.
     """
     shares = [0.0] * len(prospects)
     greedy, highest = prospects[best], utilities[best]
@@ -70,8 +71,8 @@ def explore(
         if extra > 0:
             # however dear, a part of its floor remains
             least *= max(_LEAST_FLOOR, greedy.cost_usd / prospect.cost_usd)
-            if budget_usd is not None and gap > 0:
-                share = min(share, settings.budget_share * budget_usd / extra)
+            if spare_usd is not None and gap > 0:
+                share = min(share, spare_usd / extra)
         shares[i] = share + least
     total = sum(shares)
     if total > 0.5:

@@ -42,11 +42,10 @@ class ThompsonPolicy(ContextualPolicy):
             0.0 if utility == -math.inf else _chance_of_best(i, utilities, spreads)
             for i, utility in enumerate(utilities)
         ]
-        budget_usd, dearer = self.settings.goal.budget_usd, prospects[best].cost_usd
-        if budget_usd is not None:
-            most = self.settings.exploration.budget_share * budget_usd
+        spare_usd, dearer = self.pacer.spare(), prospects[best].cost_usd
+        if spare_usd is not None:
             own = [
-                share * min(1.0, most / (p.cost_usd - dearer)) if p.cost_usd > dearer else share
+                share * min(1.0, spare_usd / (p.cost_usd - dearer)) if p.cost_usd > dearer else share
                 for share, p in zip(own, prospects, strict=True)
             ]
         own[best] = 0.0

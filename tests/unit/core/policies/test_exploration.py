@@ -59,11 +59,11 @@ def test_shares_are_a_distribution_that_leaves_out_what_is_not_allowed(
 
 
 @given(choices(), st.floats(1e-6, 1e-2))
-def test_trying_dearer_models_costs_at_most_a_share_of_the_budget_each(
-    choice: tuple[list[Prospect], list[float], int], budget_usd: float
+def test_trying_dearer_models_costs_at_most_what_is_spare_each(
+    choice: tuple[list[Prospect], list[float], int], spare_usd: float
 ) -> None:
     prospects, utilities, best = choice
-    shares = explore(prospects, utilities, best, SETTINGS, budget_usd)
+    shares = explore(prospects, utilities, best, SETTINGS, spare_usd)
     greedy = prospects[best].cost_usd
     for i, share in enumerate(shares):
         extra = prospects[i].cost_usd - greedy
@@ -71,7 +71,7 @@ def test_trying_dearer_models_costs_at_most_a_share_of_the_budget_each(
         if i != best and extra > 0 and utilities[i] < utilities[best]:
             # the floor itself costs no more than a floor's share of what is served anyway, or a twentieth of the floor
             floor_usd = SETTINGS.floor * max(greedy, 0.05 * prospects[i].cost_usd)
-            assert share * extra <= SETTINGS.budget_share * budget_usd + floor_usd + 1e-12
+            assert share * extra <= spare_usd + floor_usd + 1e-12
 
 
 def test_every_model_that_costs_something_is_kept_alive() -> None:

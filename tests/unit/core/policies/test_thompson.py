@@ -72,7 +72,7 @@ def test_trying_dearer_models_costs_at_most_a_share_of_the_budget() -> None:
     assert policy.settings.caution == 0.0
     prospects = prospects_of([0.8, 0.79, 0.78], [0.1] * 3)
     shares = policy.shares(prospects, [0.8, 0.79, 0.78], 0)
-    share_of_budget = policy.settings.exploration.budget_share
+    share_of_budget = policy.settings.pacing.trials
     for share, prospect in zip(shares[1:], prospects[1:], strict=True):
         assert share * (prospect.cost_usd - prospects[0].cost_usd) <= share_of_budget * budget + 1e-15
     assert sum(shares) == pytest.approx(1.0)

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tiercel.adapters.parquet_log import is_export
 from tiercel.core.replay.table import OutcomeRow, Recorded, shortened
 from tiercel.domain.errors import InvalidInput, MissingDependency, Problem
 from tiercel.domain.events import MAX_FIGURE
@@ -27,6 +28,11 @@ def read_rows(path: Path) -> list[OutcomeRow]:
     Raises `InvalidInput` for a file that cannot be read as its suffix says, a missing column, and any figure that is
     not a number in its range; `MissingDependency` for Parquet without pyarrow.
     """
+    if is_export(path):
+        raise InvalidInput(
+            f"{path} is an export of a log: of each request it has one model's outcome, and a replay needs every "
+            f"model's; `tiercel ope {path} --policy NAME` estimates from it what another policy would have achieved"
+        )
     readers = {".parquet": _parquet, ".csv": _csv, ".jsonl": _json_lines}
     reader = readers.get(path.suffix.lower())
     if reader is None:

@@ -68,3 +68,13 @@ def store_to_write(url: str) -> str:
         message = "must be a store that outlives this command, like sqlite:///tiercel.db"
         raise InvalidInput([Problem("--store", message, repr(url))])
     return url
+
+
+def store_that_lasts(name: str, url: str) -> str:
+    """`url`; raises `InvalidInput`, about `name`, where no store is or none outlives its process."""
+    if url == FORGETFUL:
+        raise InvalidInput([Problem(name, f"must outlive a process; {FORGETFUL} has nothing to read", repr(url))])
+    file = store_file(url)
+    if file is not None and not file.is_file():
+        raise InvalidInput([Problem(name, "there is no store", without_password(url))])
+    return url

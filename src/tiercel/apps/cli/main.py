@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, str] = {
     "evaluate": "Replay policies over a table of every model's outcomes, and compare with the best fixed mixes.",
     "simulate": "What policies would do with a catalogue that nobody measured yet, under stated assumptions.",
     "ope": "What another policy would have achieved, estimated from logged and rated decisions.",
+    "export": "Write what was logged since the last time as Parquet, by day.",
     "recommend": "Which tier should serve a workflow's stage, and why.",
     "feedback": "Rate the answers of a stage's tier, or one answer.",
 }

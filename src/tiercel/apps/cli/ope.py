@@ -5,25 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tiercel import bootstrap
-from tiercel.apps.cli.choice import FORGETFUL, ConfigOption, found_config
+from tiercel.adapters.parquet_log import read_events
+from tiercel.apps.cli.choice import ConfigOption, found_config, store_that_lasts
 from tiercel.apps.cli.goal import BudgetOption, TargetOption, WeightsOption, with_goal
 from tiercel.apps.cli.ope_tables import print_report, report_json
 from tiercel.apps.cli.output import JsonOption, note, print_json, working
 from tiercel.apps.cli.program import new_program
 from tiercel.config.settings import RouteSettings, Settings
-from tiercel.config.urls import store_file, store_url_problem, without_password
+from tiercel.config.urls import store_url_problem, without_password
 from tiercel.core.policies.base import Policy
 from tiercel.core.policies.fixed import FixedPolicy
 from tiercel.core.policies.random import RandomPolicy
 from tiercel.domain.catalogue import Catalogue, ModelProfile
 from tiercel.domain.errors import InvalidInput, Problem
 from tiercel.domain.request import Segment
-from tiercel.services.logged_history import models_of, read_history
+from tiercel.services.logged_history import History, history_of, models_of, read_history
 from tiercel.services.off_policy import DEFAULT_TRAIN_SHARE, off_policy_report
 from tiercel.services.routes import Route, RoutingTable
 
@@ -48,7 +50,12 @@ TrainShareOption = Annotated[
 
 @program.command()
 def ope(
-    log: Annotated[str, typer.Argument(metavar="LOG", help="A store's address, or the file of a SQLite store.")],
+    log: Annotated[
+        str,
+        typer.Argument(
+            metavar="LOG", help="A store's address, the file of a SQLite store, or the folder of an export."
+        ),
+    ],
     *,
     policy: PolicyOption,
     config: ConfigOption = None,
@@ -64,13 +71,13 @@ def ope(
     A policy that learns is frozen before it is valued. Exit code 1 where the log does not support an answer for every
     policy; the reasons say why, and about how many more judged requests would do.
     """
-    url = _log_url(log)
+    source, read = _log(log)
     found = found_config(config)
     settings = bootstrap.load_settings(found) if found else Settings()
     wanted, concerns = _route(route, settings)
     wanted = with_goal(wanted, target_quality=target_quality, budget=budget, weights=weights)
-    with working(f"reading {without_password(url)}"), closing(bootstrap.open_store(url)) as store:
-        history = read_history(store)
+    with working(f"reading {source}"):
+        history = read()
     models = models_of(history, settings.models)
     policies = _policies(policy, wanted, replace(settings, models=models), models)
     if train_share is None:
@@ -87,7 +94,7 @@ def ope(
             concerns=concerns,
         )
     if as_json:
-        print_json({"log": without_password(url), "route": route or None, **report_json(report)})
+        print_json({"log": source, "route": route or None, **report_json(report)})
     else:
         print_report(report)
     refused = [name for name, valuation in report.valuations.items() if not valuation.overlap.enough]
@@ -96,18 +103,21 @@ def ope(
         raise typer.Exit(1)
 
 
-def _log_url(log: str) -> str:
-    """The address of a store that is there: reading must not make one."""
+def _log(log: str) -> tuple[str, Callable[[], History]]:
+    """What `log` is called, and how it is read. It is there: reading must not make a store."""
+    folder = Path(log)
+    if "://" not in log and folder.is_dir():
+        return log, lambda: history_of(read_events(folder))
     url = log if "://" in log else f"sqlite:///{log}"
     problem = store_url_problem("LOG", url)
     if problem is not None:
         raise InvalidInput([problem])
-    if url == FORGETFUL:
-        raise InvalidInput([Problem("LOG", f"must outlive a process; {FORGETFUL} has nothing to read", repr(log))])
-    file = store_file(url)
-    if file is not None and not file.is_file():
-        raise InvalidInput([Problem("LOG", "there is no store", without_password(log))])
-    return url
+    return without_password(url), lambda: _history_at(store_that_lasts("LOG", url))
+
+
+def _history_at(url: str) -> History:
+    with closing(bootstrap.open_store(url)) as store:
+        return read_history(store)
 
 
 def _route(name: str, settings: Settings) -> tuple[RouteSettings, Callable[[Segment], bool]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Annotated
 
@@ -48,10 +48,10 @@ def note(message: str) -> None:
 
 
 @contextmanager
-def working(message: str) -> Iterator[None]:
-    """Show `message` on stderr while something takes its time, if someone is looking."""
-    with console(sys.stderr).status(message):
-        yield
+def working(message: str) -> Iterator[Callable[[str], None]]:
+    """Show `message` on stderr while something takes its time, if someone is looking; gives a way to change it."""
+    with console(sys.stderr).status(message) as status:
+        yield status.update
 
 
 def figure(value: float | None, form: str) -> str:

@@ -57,18 +57,25 @@ def _start(store: Store, mark: Mark | None, *, again: bool) -> int:
     if mark is None:
         return first_readable(store)
     if not _is_of(store, mark):
-        raise InvalidInput(
-            f"the log does not hold {mark.event_id!r} at position {mark.position}, where the last export ended: this "
-            "is another log, or an older copy of it; export it to another folder"
-        )
+        raise _of_another_log(mark)
     if can_follow(store, mark.position):
         return mark.position
+    oldest = first_readable(store)
+    if oldest < mark.position:
+        raise _of_another_log(mark)
     if again:
-        return first_readable(store)
+        return oldest
     raise PositionLost(
         f"the log can no longer be followed from position {mark.position}, where the last export ended: ratings were "
         "cleared, the state was rebuilt, or entries were removed by age before they were exported; --again keeps what "
         "was exported and goes on from the oldest entry that can be read"
+    )
+
+
+def _of_another_log(mark: Mark) -> InvalidInput:
+    return InvalidInput(
+        f"the log does not hold {mark.event_id!r} at position {mark.position}, where the last export ended: this is "
+        "another log, or an older copy of it; export it to another folder"
     )
 
 

@@ -39,9 +39,25 @@ class Copy:
         """Everything is where it belongs."""
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+class StrictStore(MemoryStore):
+    """Knows as a server does that a position is beyond its end."""
+
+    def events_after(self, position: int, limit: int) -> tuple[Sequence[Event], int]:
+        if position > self.load()[1]:
+            raise PositionLost
+        return super().events_after(position, limit)
+
+
+STORES: dict[str, Callable[[Path], Store]] = {
+    "memory": lambda _: MemoryStore(),
+    "strict": lambda _: StrictStore(),
+    "sqlite": lambda folder: SqliteStore(folder / "log.db"),
+}
+
+
+@pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    opened: Store = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "log.db")
+    opened = STORES[request.param](tmp_path)
     yield opened
     opened.close()
 

@@ -19,7 +19,7 @@ from tiercel.config.environment import provider_keys
 from tiercel.config.file import load
 from tiercel.config.prices import Priced, with_prices
 from tiercel.config.settings import RouteSettings, Settings
-from tiercel.config.urls import store_file, store_url_problem
+from tiercel.config.urls import on_server, store_file, store_url_problem
 from tiercel.core.draws import Uniform, seeded, unseeded
 from tiercel.core.features import Basis
 from tiercel.core.limits import Limits
@@ -37,7 +37,7 @@ from tiercel.core.policies.segment import SegmentPolicy
 from tiercel.core.policies.thompson import ThompsonPolicy
 from tiercel.core.policies.tier_rules import TierRulesPolicy, TierRulesSettings
 from tiercel.domain.catalogue import Catalogue
-from tiercel.domain.errors import InvalidInput, Problem
+from tiercel.domain.errors import InvalidInput, MissingDependency, Problem
 from tiercel.ports import Clock, Provider, Store
 from tiercel.services.learner import Learner
 from tiercel.services.router import Router
@@ -47,15 +47,29 @@ SYSTEM_CLOCK = SystemClock()
 
 
 def open_store(url: str) -> Store:
-    """The store at `url`: memory:// or sqlite:///relative.db or sqlite:////absolute.db.
+    """The store at `url`: memory:// or sqlite:///relative.db or sqlite:////absolute.db or redis(s)://host:6379/0.
 
-    Raises `InvalidInput` for another scheme, `StoreError` when the file cannot be used.
+    Raises `InvalidInput` for another scheme, `MissingDependency` where its client is not installed, `StoreError` when
+    the file cannot be used. A server is first spoken to when the store is used.
     """
-    problem = store_url_problem("store.url", url)
+    problem = store_url_problem("store.url", url, secret=True)
     if problem is not None:
         raise InvalidInput([problem])
+    if on_server(url):
+        return _redis_store(url)
     file = store_file(url)
     return MemoryStore() if file is None else SqliteStore(file)
+
+
+def _redis_store(url: str) -> Store:
+    try:
+        # an extra that takes longer to import than tiercel: only those who name such a store need it
+        from tiercel.adapters.redis_store import RedisStore  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "redis":
+            raise
+        raise MissingDependency("redis", "redis", "a store redis://") from error
+    return RedisStore(url)
 
 
 def _adaptive_settings(route: RouteSettings, settings: Settings) -> AdaptiveScoreSettings:

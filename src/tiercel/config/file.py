@@ -48,7 +48,7 @@ def with_environment(settings: Settings, environment: Mapping[str, str] = PROCES
     url = store_url(environment)
     if url is None:
         return settings
-    problem = store_url_problem(STORE_VARIABLE, url)
+    problem = store_url_problem(STORE_VARIABLE, url, secret=True)
     if problem is not None:
         raise ConfigurationError([problem])
     return replace(settings, store=replace(settings.store, url=url))

@@ -18,7 +18,7 @@ RETENTION_S = 7 * 86_400.0
 class StoreSettings:
     """[store]: where the log and the learned state live, and for how long feedback and the log are kept."""
 
-    url: str = DEFAULT_STORE_URL
+    url: str = field(default=DEFAULT_STORE_URL, repr=False)  # from the environment it may hold a password
     retention_s: float = RETENTION_S
 
 

@@ -15,6 +15,7 @@ _AWAY: tuple[type[exceptions.RedisError], ...] = (
     exceptions.TimeoutError,
     exceptions.AuthorizationError,
     exceptions.NoPermissionError,
+    exceptions.OutOfMemoryError,
     exceptions.ReadOnlyError,
     exceptions.ClusterError,
     exceptions.ClusterDownError,
@@ -40,7 +41,7 @@ _AWAY_CODE = re.compile(rf"(?:^|: -?)(?:{'|'.join(AWAY_WORDS)})\b")
 
 def translated(error: exceptions.RedisError, place: str) -> StoreError:
     """The tiercel error for the client's; `place` says which server, without its password."""
-    said = f"{place}: {error or type(error).__name__}"
+    said = f"{place}: {str(error) or type(error).__name__}"
     if isinstance(error, _AWAY) or _AWAY_CODE.search(str(error)):
         return StoreUnavailable(said)
     return StoreError(said)

@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 from redis.retry import Retry
 
-from tiercel.adapters.redis_store.errors import translating
+from tiercel.adapters.redis_store.errors import translated, translating
 from tiercel.adapters.redis_store.keys import Key
 from tiercel.domain.errors import StoreUnavailable
 
@@ -101,10 +101,10 @@ class Server:
         with translating(self.place), self._client.pipeline(transaction=at_once) as pipeline:
             for command in commands:
                 pipeline.execute_command(*command)
-            answers: list[Any] = pipeline.execute(raise_on_error=False)  # the error as it is: no arguments in it
-            for answer in answers:
-                if isinstance(answer, RedisError):
-                    raise answer
+            answers: list[Any] = pipeline.execute(raise_on_error=False)
+        for command, answer in zip(commands, answers, strict=True):
+            if isinstance(answer, RedisError):
+                raise translated(answer, f"{self.place}: {command[0]} {command[1]}") from answer
         return answers
 
     def commit(self, write: Write) -> int | None:

@@ -8,7 +8,7 @@ import re
 import shutil
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -18,8 +18,9 @@ from tiercel import bootstrap
 from tiercel.config.environment import key_is_set
 from tiercel.config.file import load, with_environment
 from tiercel.config.settings import Settings
-from tiercel.config.urls import store_file, store_url_problem
-from tiercel.domain.errors import ConfigurationError, StoreError
+from tiercel.config.urls import on_server, store_file, store_url_problem, without_password
+from tiercel.domain.errors import ConfigurationError, MissingDependency, StoreError
+from tiercel.ports import Store
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 OLDEST_PYTHON = (3, 11)
@@ -131,9 +132,12 @@ def _keys(settings: Settings) -> Iterator[Finding]:
 
 
 def _store(url: str) -> Iterator[Finding]:
-    problem = store_url_problem("store.url", url)
+    problem = store_url_problem("store.url", url, secret=True)
     if problem is not None:
         yield Finding("store", FAIL, str(problem), "mend [store] url, TIERCEL_STORE or --store")
+        return
+    if on_server(url):
+        yield _store_on_server(url)
         return
     file = store_file(url)
     if file is None:
@@ -150,13 +154,8 @@ def _store_in(file: Path, url: str) -> Finding:
             return Finding("store", OK, f"{url} will be made when it is first needed")
         return Finding("store", FAIL, f"{directory} is no directory that can be written to", "make it, or name another")
     try:
-        store = bootstrap.open_store(url)
-        try:
-            store.load()
-            # removes nothing, but only a store that can be written to can say so
-            store.trim(_BEGINNING)
-        finally:
-            store.close()
+        # removes nothing, but only a store that can be written to can say so
+        _use(url, lambda store: store.trim(_BEGINNING))
     except StoreError as error:
         return Finding("store", FAIL, f"{url}: {error}", "see that the file is readable, writable and not damaged")
     aside = sorted(file.parent.glob(f"{glob.escape(file.name)}.corrupt-*"))
@@ -164,6 +163,24 @@ def _store_in(file: Path, url: str) -> Finding:
         found = f"{url} works, but {len(aside)} damaged before it, the last put aside as {aside[-1].name}"
         return Finding("store", WARN, found, "restore a backup or delete what was put aside; check the disk")
     return Finding("store", OK, f"{url}, {file.stat().st_size / 1e6:.1f} MB, can be read and written")
+
+
+def _store_on_server(url: str) -> Finding:
+    try:
+        _use(url, lambda store: store.compact(bootstrap.SYSTEM_CLOCK.now()))
+    except (StoreError, MissingDependency) as error:
+        remedy = "see that the server runs, can be reached and knows the password in TIERCEL_STORE"
+        return Finding("store", FAIL, str(error), "" if isinstance(error, MissingDependency) else remedy)
+    return Finding("store", OK, f"{without_password(url)} can be read and written")
+
+
+def _use(url: str, write: Callable[[Store], object]) -> None:
+    store = bootstrap.open_store(url)
+    try:
+        store.load()
+        write(store)
+    finally:
+        store.close()
 
 
 def _disk(file: Path) -> Finding:

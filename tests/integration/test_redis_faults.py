@@ -1,0 +1,233 @@
+"""The shared store is stopped, frozen, emptied or written to by others: decisions go on, and what is kept is right."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from support.happenings import feedback, outcome
+from support.redis_server import RedisServer, redis_server
+from support.servers import free_port
+from support.told import tell
+from support.traffic import Traffic, traffic
+from support.waiting import until
+from support.worlds import THREE_TIERS
+from tiercel.adapters.redis_store import RedisStore
+from tiercel.core.statistics.fold import OVERALL, Deltas, fold
+from tiercel.domain.errors import StoreError, StoreUnavailable
+from tiercel.domain.events import Event
+from tiercel.library.router import Router
+
+FROZEN_S = 2.5
+"""Longer than the store waits for an answer."""
+
+
+def router_on(server: RedisServer) -> Router:
+    return Router(models=THREE_TIERS, store=server.url, seed=1)
+
+
+def counted(state: Deltas) -> tuple[int, int]:
+    """Calls and ratings."""
+    overall = [sums for (key, _), sums in state.sums.items() if key == OVERALL]
+    return sum(sums.requests for sums in overall), sum(sums.ratings for sums in overall)
+
+
+def kept(server: RedisServer) -> Deltas:
+    with closing(RedisStore(server.url)) as store:
+        return store.load()[0]
+
+
+def held(router: Router) -> Deltas:
+    return router.learner.knowledge.export().climbed(0.0)
+
+
+def report(what: str, calls: Traffic, since: int) -> float:
+    """The longest decision from a call on, in seconds."""
+    took_s = sorted(calls.took_s[since:])
+    p99_ms, longest_ms = took_s[len(took_s) * 99 // 100] * 1e3, took_s[-1] * 1e3
+    tell(f"{what}: {len(took_s)} decisions, 0 failed, p99 {p99_ms:.2f} ms, longest {longest_ms:.1f} ms")
+    return took_s[-1]
+
+
+def test_a_server_that_was_away_gets_all_that_happened_meanwhile(tmp_path: Path) -> None:
+    with redis_server(tmp_path, durable=True) as server, router_on(server) as router:
+        with traffic(router) as calls:
+            calls.more(50)
+            server.stop()
+            since = len(calls.took_s)
+            until(lambda: router.learner.degraded)
+            calls.more(200)
+            longest_s = report("stopped", calls, since)
+            server.start()
+            drained_s = until(lambda: not router.learner.degraded, within_s=10.0)
+            calls.more(50)
+        router.learner.flush(10.0)
+        tell(f"back after {drained_s:.2f} s")
+        assert (calls.failures, router.learner.status().dropped) == ([], 0)
+        assert longest_s < 0.5
+        assert counted(kept(server)) == (len(calls.took_s), len(calls.took_s))
+        assert held(router) == kept(server)
+
+
+def paused(server: RedisServer) -> Callable[[], object]:
+    server.client.client_pause(int(FROZEN_S * 1e3))
+    return lambda: None
+
+
+def stopped_by_a_signal(server: RedisServer) -> Callable[[], object]:
+    server.freeze()
+    return server.thaw
+
+
+@pytest.mark.parametrize("freeze", [paused, stopped_by_a_signal])
+def test_a_server_that_is_frozen_holds_no_decision_up(
+    tmp_path: Path, freeze: Callable[[RedisServer], Callable[[], object]]
+) -> None:
+    with redis_server(tmp_path) as server, router_on(server) as router:
+        with traffic(router) as calls:
+            calls.more(50)
+            since = len(calls.took_s)
+            thaw = freeze(server)
+            until(lambda: router.learner.degraded)
+            calls.more(100)
+            thaw()
+            until(lambda: not router.learner.degraded)
+            longest_s = report(freeze.__name__, calls, since)
+        router.learner.flush(10.0)
+        assert (calls.failures, router.learner.status().dropped) == ([], 0)
+        assert longest_s < 0.5
+        # what was sent into the silence may have been done: it was sent again, and counts once
+        assert counted(kept(server)) == (len(calls.took_s), len(calls.took_s))
+        assert held(router) == kept(server)
+
+
+def test_a_log_that_is_gone_is_begun_anew_by_all_who_followed_it(tmp_path: Path) -> None:
+    """What only the server kept is lost with it; nothing crashes, and nobody goes on from what is no longer so."""
+    with redis_server(tmp_path) as server, router_on(server) as one, router_on(server) as other:
+        other.learner.start()
+        with traffic(one) as calls:
+            calls.more(50)
+            until(lambda: counted(held(other))[0] > 0)
+            server.client.flushall()
+            before = len(calls.took_s)
+            calls.more(100)
+        one.learner.flush(10.0)
+        assert calls.failures == []
+        requests, ratings = counted(kept(server))
+        assert 0 < ratings <= requests + 1 <= len(calls.took_s)
+        assert requests >= len(calls.took_s) - before - 10
+        until(lambda: held(one) == held(other) == kept(server))
+
+
+def test_a_log_that_took_anothers_place_is_not_followed_from_the_same_position(tmp_path: Path) -> None:
+    with redis_server(tmp_path) as server, closing(RedisStore(server.url)) as store:
+        store.append([outcome(1), outcome(2)], fold)
+        _, position = store.load()
+        server.client.flushall()
+        with closing(RedisStore(server.url)) as other:
+            other.append([outcome(number) for number in range(5)], fold)
+        with pytest.raises(StoreError, match="load the state again"):
+            store.events_after(position, 10)
+        assert store.load()[1] == 5
+        assert store.events_after(5, 10) == ([], 5)
+
+
+def test_two_processes_come_to_know_the_same(tmp_path: Path) -> None:
+    with redis_server(tmp_path) as server, router_on(server) as one, router_on(server) as other:
+        other.learner.start()
+        with traffic(one, "user:1") as ones, traffic(other, "user:2") as others:
+            ones.more(150)
+            others.more(150)
+        for router in (one, other):
+            router.learner.flush(10.0)
+        agreed_s = until(lambda: held(one) == held(other))
+        tell(f"agreed {agreed_s:.2f} s after the last call")
+        calls = len(ones.took_s) + len(others.took_s)
+        assert (ones.failures, others.failures) == ([], [])
+        assert counted(held(one)) == (calls, calls)
+        assert held(one) == kept(server)
+
+
+def test_a_decision_made_elsewhere_is_rated_here(tmp_path: Path) -> None:
+    with redis_server(tmp_path) as server, router_on(server) as one, router_on(server) as other:
+        decision = one.decide("review", "analysis", requires=("general",))
+        one.learner.flush(10.0)
+        other.record_feedback(decision.id, 0.5, source="user:1")
+        record = other.store.decision(decision.id)
+        assert record is not None
+        assert [rating.quality for rating in record.feedback] == [0.5]
+
+
+def append_and_load(store: RedisStore) -> None:
+    store.append([outcome(1), feedback("f1")], fold)
+    store.load()
+
+
+@pytest.mark.parametrize("part", ["log", "ids", "progress", "state:learned"])
+def test_a_key_of_another_type_is_named_and_nothing_is_half_done(tmp_path: Path, part: str) -> None:
+    with redis_server(tmp_path) as server, closing(RedisStore(server.url, learn_every=1)) as store:
+        key = f"tiercel:{{tiercel}}:{part}"
+        server.client.sadd(key, "theirs")
+        with pytest.raises(StoreError, match=rf"{re.escape(key)}\b.*WRONGTYPE|WRONGTYPE {re.escape(key)}") as raised:
+            append_and_load(store)
+        assert not raised.value.retryable
+        server.client.delete(key)
+        if part != "state:learned":  # then what was appended stands, and is learned later
+            assert server.client.dbsize() == 0
+            store.append([outcome(1), feedback("f1")], fold)
+        assert store.load()[0] == fold([outcome(1), feedback("f1")]).climbed(0.0)
+
+
+def test_a_full_server_takes_nothing_half_and_all_when_there_is_room(tmp_path: Path) -> None:
+    batch: list[Event] = [outcome(1), feedback("f1", decision_id="dec_1", source="user:1")]
+    with redis_server(tmp_path) as server, closing(RedisStore(server.url)) as store:
+        store.load()
+        server.client.config_set("maxmemory", 1)
+        with pytest.raises(StoreUnavailable, match="maxmemory"):
+            store.append(batch, fold)
+        server.client.config_set("maxmemory", 0)
+        assert server.client.dbsize() == 0
+        assert store.append(batch, fold).accepted == tuple(batch)
+
+
+def test_a_server_that_asks_for_a_password_may_be_told_it_later(tmp_path: Path) -> None:
+    with redis_server(tmp_path) as server:
+        server.client.config_set("requirepass", "CANARY-1")
+        with closing(RedisStore(server.url)) as store, pytest.raises(StoreUnavailable, match="Authentication"):
+            store.append([outcome(1)], fold)
+        address = server.url.removeprefix("redis://")
+        with (
+            closing(RedisStore(f"redis://:CANARY-2@{address}")) as store,
+            pytest.raises(StoreUnavailable) as refused,
+        ):
+            store.load()
+        assert "CANARY" not in f"{refused.value!r} {store.url}"
+        with closing(RedisStore(f"redis://:CANARY-1@{address}")) as store:
+            assert store.append([outcome(1)], fold).accepted
+
+
+def test_nobody_there_and_somebody_else_there() -> None:
+    with closing(RedisStore(f"redis://127.0.0.1:{free_port()}/0")) as store:
+        for call in (store.load, lambda: store.append([outcome(1)], fold)):
+            with pytest.raises(StoreUnavailable, match="refused"):
+                call()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        with (
+            closing(RedisStore(address, timeout_s=0.05)) as store,
+            pytest.raises(StoreUnavailable, match=r"[Tt]imeout"),
+        ):
+            store.load()
+
+
+def test_a_closed_store_says_so(tmp_path: Path) -> None:
+    store = RedisStore(f"redis://127.0.0.1:{free_port()}/0")
+    store.close()
+    for call in (store.load, lambda: store.append([outcome(1)], fold)):
+        with pytest.raises(StoreUnavailable, match="was closed"):
+            call()

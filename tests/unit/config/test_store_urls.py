@@ -1,0 +1,82 @@
+"""What may stand for a store, and what is said of the rest."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tiercel import bootstrap
+from tiercel.config.settings import Settings, StoreSettings
+from tiercel.config.urls import on_server, store_url_problem
+from tiercel.domain.errors import InvalidInput, MissingDependency
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "memory://",
+        "sqlite:///a.db",
+        "sqlite:////var/a.db",
+        "redis://h",
+        "redis://h:6379",
+        "redis://h:6379/",
+        "rediss://h.example:6380/3",
+        "redis://[::1]:6379/0?name=b",
+    ],
+)
+def test_what_a_store_may_be(url: str) -> None:
+    assert store_url_problem("store.url", url) is None
+    assert on_server(url) == url.startswith("redis")
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("redis://", "must be an address"),
+        ("redis:///0", "must be an address"),
+        ("redis://h:port/0", "must be an address"),
+        ("redis://h:99999/0", "must be an address"),
+        ("redis://[h/0", "must be an address"),
+        ("redis://h/zero", "number of a database"),
+        ("redis://h/0/1", "number of a database"),
+        ("redis://h/0#a", "number of a database"),
+        ("redis://h/0?name=", "which of several stores"),
+        ("redis://h/0?name=a&name=b", "which of several stores"),
+        ("redis://h/0?password=CANARY", "which of several stores"),
+        ("redis+cluster://h", "must be one of memory://"),
+        ("redis", "must be one of memory://"),
+        ("redis://:CANARY@h/0", "environment variable TIERCEL_STORE"),
+    ],
+)
+def test_what_a_store_may_not_be(url: str, said: str) -> None:
+    problem = store_url_problem("store.url", url)
+    assert problem is not None
+    assert said in problem.message
+    assert "CANARY" not in str(problem)
+
+
+def test_only_a_secret_address_holds_a_password_and_only_that_of_a_server() -> None:
+    assert store_url_problem("TIERCEL_STORE", "redis://user:CANARY@h:6379/0", secret=True) is None
+    for url in ("sqlite://u:CANARY@h/x", "redis://u:CANARY@h/zero"):
+        problem = store_url_problem("TIERCEL_STORE", url, secret=True)
+        assert problem is not None
+        assert "CANARY" not in str(problem)
+        with pytest.raises(InvalidInput):
+            bootstrap.open_store(url)
+
+
+def test_a_password_is_not_in_what_is_printed() -> None:
+    url = "redis://:CANARY@h:6379/0?name=b"
+    store = bootstrap.open_store(url)
+    assert store.url == "redis://h:6379/0?name=b"
+    assert "CANARY" not in repr(Settings(store=StoreSettings(url=url)))
+    store.close()
+
+
+def test_without_its_client_a_server_is_no_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in [name for name in sys.modules if name.startswith("tiercel.adapters.redis_store")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(MissingDependency, match=r"pip install 'tiercel\[redis\]'"):
+        bootstrap.open_store("redis://h")

@@ -13,6 +13,7 @@ import pytest
 from pyarrow import dataset
 
 from tiercel import ModelProfile, Price, Router
+from tiercel.domain.request import RequestContext
 
 TIERCEL = Path(sys.executable).with_name("tiercel")
 MODELS = [
@@ -101,6 +102,25 @@ def test_a_gap_is_said_and_gone_beyond_only_when_asked_to(tmp_path: Path) -> Non
     work(store, 3, seed=2)
     assert as_json(*export, cwd=tmp_path)["rows"]["decisions"] == 3
     assert len(rows(folder, "decisions")) == 13
+
+
+def test_a_test_set_that_went_through_is_evaluated(tmp_path: Path) -> None:
+    work(tmp_path / "log.db", 9, seed=1)
+    with Router(models=MODELS, store=f"sqlite:///{tmp_path / 'log.db'}") as router:
+        for number in range(40):
+            for model, quality in (("small", number % 4 / 4), ("large", 1.0)):
+                question = RequestContext(workflow="test", stage=f"set-{number % 2}", session_id=f"question-{number}")
+                decision = router.core.requested(model, question)
+                router.record_outcome(
+                    decision.id, success=True, latency_ms=100.0, prompt_tokens=100, completion_tokens=0
+                )
+                router.record_feedback(decision.id, quality)
+    assert tiercel("export", "--parquet", "history", "--store", "sqlite:///log.db", cwd=tmp_path).returncode == 0
+    evaluated = tiercel("evaluate", "history", "--repeats", "2", "--jobs", "1", "--json", "-", cwd=tmp_path)
+    assert (evaluated.returncode, evaluated.stderr.strip()) == (0, "")
+    found = json.loads(evaluated.stdout)
+    assert (found["table"]["queries"], found["baselines"]["cheapest"]["quality"]) == (40, 0.375)
+    assert found["baselines"]["oracle"]["cost_usd"] == pytest.approx(0.003)
 
 
 @pytest.mark.parametrize(

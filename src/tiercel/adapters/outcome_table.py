@@ -1,4 +1,4 @@
-"""Outcome tables in files: Parquet, CSV with a header, or JSON lines.
+"""Outcome tables in files: Parquet, CSV with a header, or JSON lines; and what an export of a log has of one.
 
 Columns: query_id, model and quality (0..1) are needed; task, prompt, cost_usd, latency_ms, prompt_tokens,
 completion_tokens and split may be null or absent. One row per query and model, in any order.
@@ -13,26 +13,25 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tiercel.adapters.parquet_log import is_export
+from tiercel.adapters.parquet_log import is_export, read_events
 from tiercel.core.replay.table import OutcomeRow, Recorded, shortened
 from tiercel.domain.errors import InvalidInput, MissingDependency, Problem
 from tiercel.domain.events import MAX_FIGURE
+from tiercel.services.compared_models import compared_models
+from tiercel.services.logged_history import history_of
 
 NEEDED = ("query_id", "model", "quality")
 OPTIONAL = ("task", "prompt", "cost_usd", "latency_ms", "prompt_tokens", "completion_tokens", "split")
 
 
 def read_rows(path: Path) -> list[OutcomeRow]:
-    """The rows of the table in `path`, every figure checked.
+    """The rows of the table in `path`, every figure checked, or of the test sets in the export there.
 
     Raises `InvalidInput` for a file that cannot be read as its suffix says, a missing column, and any figure that is
-    not a number in its range; `MissingDependency` for Parquet without pyarrow.
+    not a number in its range, an export without a test set; `MissingDependency` for Parquet without pyarrow.
     """
     if is_export(path):
-        raise InvalidInput(
-            f"{path} is an export of a log: of each request it has one model's outcome, and a replay needs every "
-            f"model's; `tiercel ope {path} --policy NAME` estimates from it what another policy would have achieved"
-        )
+        return _of_export(path)
     readers = {".parquet": _parquet, ".csv": _csv, ".jsonl": _json_lines}
     reader = readers.get(path.suffix.lower())
     if reader is None:
@@ -45,6 +44,17 @@ def read_rows(path: Path) -> list[OutcomeRow]:
         rows.append(_row(values, f"row {number}", problems))
     if problems:
         raise InvalidInput([Problem("", f"{path} is not a table of outcomes"), *shortened(problems)])
+    return rows
+
+
+def _of_export(path: Path) -> list[OutcomeRow]:
+    rows = compared_models(history_of(read_events(path)))
+    if not rows:
+        raise InvalidInput(
+            f"{path} is an export of a log that has of each request one model's outcome, and a replay needs every "
+            f"model's: `tiercel ope {path} --policy NAME` estimates what another policy would have achieved; or ask "
+            "every model by name, with a session for each question, and rate the answers"
+        )
     return rows
 
 

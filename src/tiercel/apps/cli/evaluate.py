@@ -56,7 +56,7 @@ JsonFileOption = Annotated[
 
 @program.command()
 def evaluate(
-    file: Annotated[Path, typer.Argument(metavar="OUTCOMES", help="A .parquet, .csv or .jsonl file.")],
+    file: Annotated[Path, typer.Argument(metavar="OUTCOMES", help="A .parquet, .csv or .jsonl file, or an export.")],
     *,
     policy: PolicyOption = None,
     target_quality: TargetOption = None,

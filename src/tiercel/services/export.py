@@ -43,7 +43,11 @@ def export_log(
     missing_from = mark.position if mark is not None and after != mark.position else None
     position, count = after, 0
     while True:
-        events, position = store.events_after(position, _READ)
+        try:
+            events, position = store.events_after(position, _READ)
+        except PositionLost as error:  # while it was read
+            archive.flush()
+            raise _lost(position) from error
         if not events:
             archive.flush()
             return Exported(count, after, position, missing_from)
@@ -65,10 +69,14 @@ def _start(store: Store, mark: Mark | None, *, again: bool) -> int:
         raise _of_another_log(mark)
     if again:
         return oldest
-    raise PositionLost(
-        f"the log can no longer be followed from position {mark.position}, where the last export ended: ratings were "
-        "cleared, the state was rebuilt, or entries were removed by age before they were exported; --again keeps what "
-        "was exported and goes on from the oldest entry that can be read"
+    raise _lost(mark.position)
+
+
+def _lost(position: int) -> PositionLost:
+    return PositionLost(
+        f"the log can no longer be followed from position {position}, where the export ended: ratings were cleared, "
+        "the state was rebuilt, or entries were removed by age before they were exported; --again keeps what was "
+        "exported and goes on from the oldest entry that can be read"
     )
 
 

@@ -114,6 +114,15 @@ def test_what_can_no_longer_be_told_is_said_and_again_goes_on(store: Store, chan
     assert len({event.id for event in copy.events}) == len(copy.events)
 
 
+def test_what_is_lost_while_it_is_read_is_lost_after_what_was_read(store: Store) -> None:
+    copy = Copy()
+    store.append([outcome(n) for n in range(1_500)], fold)
+    with pytest.raises(PositionLost, match=r"from position 1000, where .* --again"):
+        export_log(store, copy, progress=lambda _, __: store.rebuild(fold))
+    assert copy.mark == Mark(1_000, "dec_999/small")
+    assert len(copy.events) == 1_000
+
+
 def test_again_is_no_matter_where_nothing_is_lost(store: Store) -> None:
     copy = Copy()
     store.append([outcome(1)], fold)

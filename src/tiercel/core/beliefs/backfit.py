@@ -59,7 +59,7 @@ class _Segment:
 
 
 class Backfit:
-    """One fit. Cost linear in the cells times `Priors.rounds`; about 2 us for each."""
+    """One fit. Cost linear in the cells times `rounds`; about 2 us for each."""
 
     def __init__(
         self,
@@ -68,6 +68,8 @@ class Backfit:
         prior_mean: Mapping[str, float],
         priors: Priors,
         noise: Noise,
+        *,
+        rounds: int,
     ) -> None:
         self._priors = priors
         self._prior_mean = prior_mean
@@ -85,7 +87,7 @@ class Backfit:
         self._precision = dict.fromkeys(self._alpha, 0.0)
         self._offset = 0.0
         self.model_segment, self.model_shape = priors.model_segment, priors.model_shape
-        for _ in range(priors.rounds):
+        for _ in range(rounds):
             self._fit_models()
             self._fit_difficulty()
             self._fit_own()

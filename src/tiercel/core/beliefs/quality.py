@@ -28,6 +28,8 @@ from tiercel.core.beliefs.linear import dot, outer, solve
 from tiercel.core.beliefs.noise import noise_of
 from tiercel.core.beliefs.priors import Expectation, Priors
 
+_ROUGH_ROUNDS = 2
+
 
 class QualityBeliefs:
     """The posterior given some evidence. Immutable once made; `expect` is cheap.
@@ -40,12 +42,12 @@ class QualityBeliefs:
         self._prior_mean = prior_mean
         self.noise = noise_of(evidence, priors)
         self.models = sorted(evidence.models | prior_mean.keys())
-        flat = dict.fromkeys(self.models, (0.0,) * evidence.size)
-        self._effects = self._estimate(evidence, flat)
-        self.slopes: dict[str, tuple[float, ...]] = flat
+        self.slopes: dict[str, tuple[float, ...]] = dict.fromkeys(self.models, (0.0,) * evidence.size)
         if evidence.size:
+            # slopes are found within kinds: roughly how hard those are will do for that
+            self._effects = self._fit(evidence, min(_ROUGH_ROUNDS, priors.rounds))
             self.slopes = self._regress(evidence)
-            self._effects = self._estimate(evidence, self.slopes)
+        self._effects = self._fit(evidence, priors.rounds)
 
     def expect(self, kind: Kind, model: str, ratings: Ratings | None) -> Expectation:
         """The quality of `model` on requests of `kind` with all figures at 0, given its ratings there (None: none)."""
@@ -93,8 +95,8 @@ class QualityBeliefs:
             slopes[model] = tuple(solve(matrix, right, ridge))
         return slopes
 
-    def _estimate(self, evidence: Evidence, slopes: Mapping[str, Sequence[float]]) -> Backfit:
-        return Backfit(evidence, slopes, self._prior_mean, self.priors, self.noise)
+    def _fit(self, evidence: Evidence, rounds: int) -> Backfit:
+        return Backfit(evidence, self.slopes, self._prior_mean, self.priors, self.noise, rounds=rounds)
 
 
 def _sum(vectors: Iterable[Sequence[float]]) -> list[float]:

@@ -83,7 +83,8 @@ class RecentRatings:
         held = self._voices().get(source, {})
         earlier = held.get(sample.subject)
         if earlier is None and len(held) == self.PER_SOURCE:
-            earlier = min(held.values())
+            # entries are in order of time: the source's first is its oldest
+            earlier = next(sample for sample, voice in self._entries if voice == source)
         if earlier is not None:
             if sample <= earlier:
                 return

@@ -50,17 +50,12 @@ def test_every_mean_is_that_of_the_joint_gaussian(seed: int, shapes: int) -> Non
 def test_how_much_models_differ_is_learned(part: str, times: float) -> None:
     """From worlds where they differ three times less, or more, than the priors say: half the way is gone at least."""
     true = replace(KNOWN, **{part: times * getattr(KNOWN, part)})
-    found, flat = [], dict.fromkeys(PRIOR, ())
+    found: list[float] = []
+    flat: dict[str, tuple[float, ...]] = dict.fromkeys(PRIOR, ())
     for seed in range(6):
         world = drawn(seed, true, noise=0.1, shapes=4, segments=40, most=2_000)
-        fitted = Backfit(
-            world.evidence,
-            dict.fromkeys(world.models, ()),
-            PRIOR,
-            Priors(),
-            Noise(0.4, 0.1, 0.1),
-            rounds=Priors().rounds,
-        )
+        noise = Noise(0.4, 0.1, 0.1)
+        fitted = Backfit(world.evidence, flat, PRIOR, Priors(), noise, rounds=Priors().rounds)
         found.append(getattr(fitted, part) / getattr(KNOWN, part))
     tell(f"{part}: {times:.2f} of the prior variance, learned {min(found):.2f} .. {max(found):.2f}")
     assert abs(math.log(fmean(found) / times)) < 0.5 * math.log(9)

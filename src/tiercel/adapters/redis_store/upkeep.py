@@ -96,16 +96,13 @@ class Upkeep:
             step.add("ZREM", self._keys.days, days[0])
             return 0 if self._done(step) else None
         old = log_index.entries(self._server, self._keys, positions)
-        if old:
-            added = layers.taught(self._server, self._keys, now.learned, now.position, self._teach)
-            layers.merge_into(self._server, step, self._keys, LEARNED, added)
-            gone = self._teach([event for _, event in old])
-            layers.merge_into(self._server, step, self._keys, TRIMMED, gone)
-            self._take_out(step, old)
-            floor = max(now.floor, *(position for position, _ in old))
-            figures = {"learned": now.position, "floor": floor, "generation": now.generation + 1}
-            set_progress(step, self._keys, **{field: str(figure) for field, figure in figures.items()})
-        step.only_if(positions[0], "LINDEX", day, "0")
+        added = layers.taught(self._server, self._keys, now.learned, now.position, self._teach)
+        layers.merge_into(self._server, step, self._keys, LEARNED, added)
+        layers.merge_into(self._server, step, self._keys, TRIMMED, self._teach([event for _, event in old]))
+        self._take_out(step, old)
+        floor = max((now.floor, *(position for position, _ in old)))
+        figures = {"learned": now.position, "floor": floor, "generation": now.generation + 1}
+        set_progress(step, self._keys, **{field: str(figure) for field, figure in figures.items()})
         step.add("LTRIM", day, str(len(positions)), "-1")
         return len(old) if self._done(step) else None
 

@@ -11,11 +11,9 @@ With a for the model, s for the segment, h for the shape of the prompt, z for it
 
 So a model nobody tried on a segment inherits how hard the segment is from the others, and a shape seen once inherits
 from its segment. The posterior is computed from the moments alone (core/statistics/moments.py), whatever the order they
-came in: empirical effects by backfitting, the difficulty for model a without a's own ratings ("leave one out"), slopes
-by ridge regression within shapes. With known slopes and one shape per segment the means are those of the joint Gaussian
-where the model has no ratings of its own; where it has, they are added to what they helped to estimate (alpha), which
-moves the mean by a hundredth or so. Robinson: "That BLUP is a good thing" (Statistical Science 6, 1991); Gelman, Hill:
-"Data analysis using regression and multilevel models" (2007), chapter 12.
+came in: effects by turns (backfit.py), slopes by ridge regression within shapes. Means converge to those of the joint
+Gaussian with these slopes; variances are those of one model's ratings added to what is known without them, the effects
+taken for independent. Gelman, Hill: "Data analysis using regression and multilevel models" (2007), chapter 12.
 """
 
 from __future__ import annotations

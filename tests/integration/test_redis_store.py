@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from support.happenings import alert, decision, feedback, outcome
 from support.redis_server import RedisServer, redis_server
 from support.servers import free_port
+from support.together import all_write
 from tiercel import bootstrap
 from tiercel.apps.cli.checkup import FAIL, OK
 from tiercel.apps.cli.main import program
@@ -71,6 +72,10 @@ def test_every_key_of_a_store_but_the_shown_ratings_has_its_tag(server: RedisSer
     store.close()
     others = [key for key in server.client.keys("*") if not key.startswith(b"tiercel:{tiercel}:")]
     assert [key.partition(b":")[0] for key in others] == [b"feedback"]
+
+
+def test_eight_processes_write_to_one_server(server: RedisServer) -> None:
+    all_write(server.url)
 
 
 @pytest.fixture

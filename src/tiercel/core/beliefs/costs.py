@@ -56,8 +56,9 @@ class CostBeliefs:
             usage = knowledge.usage(usage_key(segment, model.model_id, self._basis)) or _UNUSED
             own = usage.of(shape)
             here.append(_spent(model, self._faded(usage, own)))
-            # the other shapes of the segment, so that nothing counts twice
-            others = [everything - its for everything, its in zip(usage.total, own, strict=True)]
+            # the other shapes of the segment, so that nothing counts twice; rounding, or a call counted in the shape
+            # and not yet in the total, must not leave less than nothing
+            others = [max(0.0, everything - its) for everything, its in zip(usage.total, own, strict=True)]
             elsewhere.append(_spent(model, self._faded(usage, others)))
         known = _narrowed(_narrowed(usual, elsewhere), here)
         dearest = max((cost for cost in known if cost is not None), default=0.0)

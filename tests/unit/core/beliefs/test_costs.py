@@ -12,7 +12,7 @@ from tiercel.core.beliefs.costs import (
     CostBeliefs,
 )
 from tiercel.core.beliefs.evidence import Kind
-from tiercel.core.statistics.fold import fold, micros
+from tiercel.core.statistics.fold import fold, micros, usage_key
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.core.statistics.usage import HALF_LIFE_S
 from tiercel.domain.catalogue import ModelProfile, Price
@@ -142,3 +142,15 @@ def test_another_basis_knows_other_shapes() -> None:
     knowledge.add(fold(calls("a", 100, tokens=(0, 10_000))))
     of_another = CostBeliefs(knowledge, "text-2", micros(at(0))).expect((HERE, 0), [model("a")], knowledge)
     assert of_another == expect([], [model("a")])
+
+
+@pytest.mark.parametrize("count", [5, 8])
+def test_calls_that_are_being_added_cost_nothing_less(count: int) -> None:
+    """A reader may see them counted in their shape and not yet in the total."""
+    knowledge = Knowledge()
+    knowledge.add(fold(calls("a", count, tokens=(5_000, 3_000), cost_usd=0.011)))
+    usage = knowledge.usage(usage_key(HERE, "a", BASIS))
+    assert usage is not None
+    usage.total = tuple(0.0 for _ in usage.total)
+    (cost,) = CostBeliefs(knowledge, BASIS, micros(at(0))).expect((HERE, 0), [model("a")], knowledge)
+    assert 0.0011 < cost < 0.011

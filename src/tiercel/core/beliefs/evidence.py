@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from tiercel.core.beliefs.change import Change, latest_change
 from tiercel.core.statistics.fold import Key, moments_key
 from tiercel.core.statistics.knowledge import Knowledge
-from tiercel.core.statistics.moments import Moments
+from tiercel.core.statistics.moments import Moments, ShapeMoments
 from tiercel.domain.request import Segment
 
 Kind = tuple[Segment, int]
@@ -110,7 +110,7 @@ def ratings_now(
         of_shape = moments.shapes.get(shape) if moments else None
         if moments is None or of_shape is None:
             continue
-        ratings = _discounted(_faded(knowledge, segment, moments), moments, shape, discount)
+        ratings = _discounted(_faded(knowledge, segment, moments), of_shape, discount)
         if found is None:
             found = ratings
         else:
@@ -122,15 +122,16 @@ def _weights(knowledge: Knowledge, old: Iterable[tuple[Key, Moments, Change]]) -
     weights: dict[str, float] = {}
     for key, moments, _ in old:
         faded = _faded(knowledge, key[:-4], moments)
-        weights[key[-3]] = weights.get(key[-3], 0.0) + faded * sum(of.n for of in moments.shapes.values())
+        weights[key[-3]] = weights.get(key[-3], 0.0) + faded * sum(of.n for of in tuple(moments.shapes.values()))
     return weights
 
 
 def _enter(evidence: Evidence, knowledge: Knowledge, key: Key, moments: Moments, discount: Discount) -> None:
     segment, model = key[:-4], key[-3]
     faded = _faded(knowledge, segment, moments)
-    for shape in moments.shapes:
-        ratings = _discounted(faded, moments, shape, discount)
+    # a copy: more may be learned meanwhile
+    for shape, sums in tuple(moments.shapes.items()):
+        ratings = _discounted(faded, sums, discount)
         if ratings.n <= 0:
             # what was taken back may exceed what is left of a segment that was dropped
             continue
@@ -144,9 +145,8 @@ def _enter(evidence: Evidence, knowledge: Knowledge, key: Key, moments: Moments,
         else:
             held.add(ratings)
         # shifted ratings have other squares than the moments hold
-        total = moments.shapes[shape]
         shift = discount.shift
-        evidence.squares += faded * discount.factor * (2.0 * shift * total.r + shift * shift * total.n)
+        evidence.squares += faded * discount.factor * (2.0 * shift * sums.r + shift * shift * sums.n)
     weight = faded * discount.factor
     evidence.squares += weight * moments.rr
     if moments.size:
@@ -161,8 +161,8 @@ def _faded(knowledge: Knowledge, segment: Segment, moments: Moments) -> float:
     return math.exp2(min(moments.landmark - knowledge.clock(segment).tick, 64.0))
 
 
-def _discounted(faded: float, moments: Moments, shape: int, discount: Discount) -> Ratings:
-    sums, g, shift = moments.shapes[shape], faded * discount.factor, discount.shift
+def _discounted(faded: float, sums: ShapeMoments, discount: Discount) -> Ratings:
+    g, shift = faded * discount.factor, discount.shift
     return Ratings(
         n=g * sums.n,
         r=g * (sums.r + shift * sums.n),

@@ -157,15 +157,18 @@ class Outlook:
         return max(self.settings.every, evidence.labels / 4, len(evidence.kinds))
 
     def _prepare(self, situation: Situation) -> None:
+        stale = self._quality is None
         if any(model.model_id not in self._profiles for model in situation.eligible):
-            self._profiles |= {model.model_id: model for model in situation.eligible}
-            self._quality = None
+            # what was concluded stays until it is replaced, and the profiles as they are: others are reading them
+            self._profiles = self._profiles | {model.model_id: model for model in situation.eligible}
+            stale = True
         size, knowledge = max(0, len(situation.vector) - 1), situation.knowledge
         if (situation.basis, size) != (self._basis, self._size) or knowledge is not self._knowledge:
-            self._basis, self._size, self._knowledge, self._quality = situation.basis, size, knowledge, None
+            self._basis, self._size, self._knowledge = situation.basis, size, knowledge
+            stale = True
         self._now_us = situation.now_us
         untold = not self._told and knowledge.version - self._estimated_at >= 4 * self._due()
-        if self._quality is None or untold or knowledge.epoch != self._epoch:
+        if stale or untold or knowledge.epoch != self._epoch:
             self._estimate(knowledge)
 
     def _estimate(self, knowledge: Knowledge) -> None:

@@ -19,6 +19,8 @@ from tiercel.domain.request import Segment
 
 _LEAST_SHARE = 0.05
 """However alike models look, this part of the prior variance remains."""
+_LONGEST_STEP = 2.0
+"""The offset moves no further in a turn: from where all models look very good, Newton's way to bad ones overshoots."""
 
 
 @dataclass(slots=True)
@@ -149,7 +151,7 @@ class Backfit:
             gradient = prior * (1 - prior)
             slope += weight * gradient * (value / precision - prior)
             curve += weight * gradient * gradient
-        self._offset += slope / curve
+        self._offset += max(-_LONGEST_STEP, min(slope / curve, _LONGEST_STEP))
         for model, value in sums.items():
             self._alpha[model] = (self._prior(model) / priors.model + value) / (1 / priors.model + precisions[model])
 

@@ -106,6 +106,18 @@ def test_better_models_than_the_catalogue_says_raise_what_is_expected_of_a_new_o
     assert raised(0.6, 3.0) < 1.0
 
 
+@pytest.mark.parametrize(("said", "shown"), [(0.95, 0.02), (0.75, 0.02), (0.3, 0.99), (0.55, 0.99)])
+@pytest.mark.parametrize("models", [1, 3, 30])
+def test_however_wrong_the_catalogue_is_a_few_turns_find_it_out(said: float, shown: float, models: int) -> None:
+    seen = {(kind_of(s), f"m{i}"): (300.0, shown) for s in range(5) for i in range(models)}
+    prior = dict.fromkeys([*(f"m{i}" for i in range(models)), "new"], said)
+    few, many = (
+        QualityBeliefs(evidence_of(seen), prior, Priors(rounds=rounds)).expect(kind_of(9), "new", None).mean
+        for rounds in (Priors().rounds, 51)
+    )
+    assert few == pytest.approx(many, abs=0.1)
+
+
 @pytest.mark.parametrize("model", ["m0", "m3"])
 def test_doubt_grows_as_ratings_fade(model: str) -> None:
     """Ratings that weigh a ten-thousandth of what they did leave what was known before there were any."""

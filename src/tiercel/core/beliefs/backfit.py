@@ -19,6 +19,8 @@ from tiercel.domain.request import Segment
 
 _LEAST_SHARE = 0.05
 """However alike models look, this part of the prior variance remains."""
+_MOST = 0.25
+"""Nothing within 0..1 varies more."""
 _LONGEST_STEP = 2.0
 """The offset moves no further in a turn: from where all models look very good, Newton's way to bad ones overshoots."""
 
@@ -226,4 +228,4 @@ def _scored(
         weight = 1 / (variance + known) ** 2
         value += weight * (residual * residual - free * known)
         information += weight * free
-    return max(value / information, _LEAST_SHARE * prior)
+    return min(max(value / information, _LEAST_SHARE * prior), max(prior, _MOST))

@@ -12,6 +12,8 @@ from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.core.statistics.moments import Moments, ShapeMoments
 from tiercel.domain.request import Segment
 
+_ROUNDING = 1e-6
+
 Kind = tuple[Segment, int]
 """A segment and a shape of prompt."""
 
@@ -108,7 +110,7 @@ def ratings_now(
             continue
         moments = knowledge.moments(moments_key(segment, model, basis, its_era))
         of_shape = moments.shapes.get(shape) if moments else None
-        if moments is None or of_shape is None:
+        if moments is None or of_shape is None or not _possible(of_shape):
             continue
         ratings = _discounted(_faded(knowledge, segment, moments), of_shape, discount)
         if found is None:
@@ -132,8 +134,7 @@ def _enter(evidence: Evidence, knowledge: Knowledge, key: Key, moments: Moments,
     # a copy: more may be learned meanwhile
     for shape, sums in tuple(moments.shapes.items()):
         ratings = _discounted(faded, sums, discount)
-        if ratings.n <= 0:
-            # what was taken back may exceed what is left of a segment that was dropped
+        if ratings.n <= 0 or not _possible(sums):
             continue
         if len(ratings.z) < evidence.size:
             ratings.z, ratings.rz = [0.0] * evidence.size, [0.0] * evidence.size
@@ -159,6 +160,12 @@ def _enter(evidence: Evidence, knowledge: Knowledge, key: Key, moments: Moments,
 
 def _faded(knowledge: Knowledge, segment: Segment, moments: Moments) -> float:
     return math.exp2(min(moments.landmark - knowledge.clock(segment).tick, 64.0))
+
+
+def _possible(sums: ShapeMoments) -> bool:
+    """Whether ratings in 0..1 add up to this: more may be taken back than is left of a segment that was dropped."""
+    slack = _ROUNDING * sums.n
+    return sums.n > 0 and -slack <= sums.r <= sums.n + slack
 
 
 def _discounted(faded: float, sums: ShapeMoments, discount: Discount) -> Ratings:

@@ -1,4 +1,4 @@
-"""Ratings are gathered while more are learned."""
+"""Ratings are gathered while more are learned, and where some were forgotten."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from support.happenings import at
 from tiercel.core.beliefs.change import POLICY, model_segment
-from tiercel.core.beliefs.evidence import gather
+from tiercel.core.beliefs.evidence import gather, ratings_now
 from tiercel.core.statistics.fold import Deltas, moments_key
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.core.statistics.moments import Moments, ShapeMoments
@@ -64,3 +64,21 @@ def test_a_shape_may_appear_meanwhile(era: int) -> None:
     assert gather(knowledge, BASIS, 0).kinds[HERE, 0]["a"].n == 2.0
     assert len(held.shapes) > 1
     assert not moments.shapes
+
+
+@pytest.mark.parametrize("revised", [0.0, 1.0])
+def test_what_no_ratings_add_up_to_is_not_believed(revised: float) -> None:
+    """A rating is revised after its segment was dropped, and the label clock began anew."""
+    moments = Moments(0)
+    moments.add_label(0, (), revised, 1.0, 0.002)
+    moments.add_label(0, (), 1.0 - revised, -1.0, 0.0)
+    moments.add_label(1, (), revised, 1.0, 0.0)
+    assert 0 < moments.shapes[0].n < 0.002
+    knowledge = Knowledge()
+    knowledge.add(Deltas(moments={moments_key(HERE, "a", BASIS, 0): moments}))
+    evidence = gather(knowledge, BASIS, 0)
+    assert list(evidence.kinds) == [(HERE, 1)]
+    heard = [ratings_now(knowledge, (HERE, shape), "a", BASIS, evidence.before) for shape in (0, 1)]
+    assert heard[0] is None
+    assert heard[1] is not None
+    assert heard[1].r == revised

@@ -118,6 +118,14 @@ def test_however_wrong_the_catalogue_is_a_few_turns_find_it_out(said: float, sho
     assert few == pytest.approx(many, abs=0.1)
 
 
+@pytest.mark.parametrize("mean", [-700.0, 700.0])
+def test_an_absurd_figure_does_not_make_everything_doubtful(mean: float) -> None:
+    """However it came about: how much models differ stays within what qualities can."""
+    seen = {(kind_of(s), m): (100.0, 0.7) for s in range(3) for m in ("m0", "m1")} | {(kind_of(5), "m0"): (0.001, mean)}
+    fitted = Backfit(evidence_of(seen), dict.fromkeys(PRIOR, ()), PRIOR, Priors(), Noise(0.02, 0.005, 0.005), rounds=4)
+    assert max(fitted.model_segment, fitted.model_shape) <= 0.25
+
+
 @pytest.mark.parametrize("model", ["m0", "m3"])
 def test_doubt_grows_as_ratings_fade(model: str) -> None:
     """Ratings that weigh a ten-thousandth of what they did leave what was known before there were any."""

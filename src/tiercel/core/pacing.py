@@ -229,7 +229,7 @@ class Pacer:
         return self.bucket.room() - self.bucket.kept(self.settings.reserve) if self.bucket else None
 
     def spare(self) -> float | None:
-        """What a request may spend on trying dearer models, in USD, on average; None without a budget.
+        """What a request may spend on trying each dearer model, in USD, on average; None without a budget.
 
         A share of the budget, and what lies in the bucket beyond the level it should have.
         """

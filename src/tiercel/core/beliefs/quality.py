@@ -52,7 +52,8 @@ class QualityBeliefs:
         mean, variance = self._effects.before(kind, model)
         if ratings is None or ratings.n <= 0:
             return Expectation(mean, variance)
-        noise = self.noise.at(mean)
+        # the mean before is what gives the fitted one once the ratings are added, and may lie outside 0..1
+        noise = self.noise.at(self._effects.common(kind, model))
         precision = 1.0 / variance + ratings.n / noise
         total = ratings.r - dot(self.slope(model), ratings.z)
         return Expectation((mean / variance + total / noise) / precision, 1.0 / precision)

@@ -4,8 +4,7 @@ Thompson sampling (Biometrika 25, 1933) draws a model with the probability that 
 computed, for each model against the believed best one, from beliefs narrowed to `temperature` of their width; so it is
 known exactly, it is logged, and it vanishes by itself as the evidence grows. A floor, shared by the models in
 proportion to how little is known of them and how cheap they are, keeps every model's figures alive: one that was bad
-and is mended is found out. What exploration may cost is bounded by what a
-budget has to spare for it.
+and is mended is found out. What trying each dearer model may cost is bounded by what a budget has to spare.
 """
 
 from __future__ import annotations
@@ -46,8 +45,8 @@ def explore(
 ) -> list[float]:
     """The probability of each model; `best` is the index of the one believed best. About 1 us each.
 
-    A utility of -inf gives no probability at all. Where there is a budget, trying a dearer model may spend `spare_usd`
-    a request.
+    A utility of -inf gives no probability at all. Where there is a budget, trying each dearer model may spend
+    `spare_usd` a request.
     """
     shares = [0.0] * len(prospects)
     greedy, highest = prospects[best], utilities[best]

@@ -123,10 +123,6 @@ class Bucket:
         """What the next request may spend: the level with its own income."""
         return min(self._cap, self.level + self._income)
 
-    def kept(self, requests: float) -> float:
-        """What is left of the level, up to the income of so many requests."""
-        return min(max(self.level, 0.0), requests * self._income)
-
     def reserve(self, decision_id: str, expected: float) -> None:
         """A request came in and is expected to spend so much."""
         self.level = self.room() - expected
@@ -225,8 +221,14 @@ class Pacer:
         return self._solve([climb(hull(points.values()))], best)
 
     def room(self) -> float | None:
-        """What the request may spend at most, in USD; None without a budget."""
-        return self.bucket.room() - self.bucket.kept(self.settings.reserve) if self.bucket else None
+        """What the request may spend at most, in USD; None without a budget.
+
+        What its own income pays for is allowed whatever the level: it adds to no debt that a dear surprise left.
+        """
+        income = self.goal.budget_usd
+        if self.bucket is None or income is None:
+            return None
+        return max(income, self.bucket.room() - self.settings.reserve * income)
 
     def spare(self) -> float | None:
         """What a request may spend on trying each dearer model, in USD, on average; None without a budget.

@@ -115,13 +115,13 @@ class Bucket:
     _MOST_UNDER_WAY = 10_000
 
     def __init__(self, income: float, *, start: float, cap: float) -> None:
-        self._income, self._cap = income, cap * income
+        self.income, self._cap = income, cap * income
         self.level = start * income
         self._under_way: OrderedDict[str, float] = OrderedDict()
 
     def room(self) -> float:
         """What the next request may spend: the level with its own income."""
-        return min(self._cap, self.level + self._income)
+        return min(self._cap, self.level + self.income)
 
     def reserve(self, decision_id: str, expected: float) -> None:
         """A request came in and is expected to spend so much."""
@@ -225,23 +225,20 @@ class Pacer:
 
         What its own income pays for is allowed whatever the level: it adds to no debt that a dear surprise left.
         """
-        income = self.goal.budget_usd
-        if self.bucket is None or income is None:
-            return None
-        return max(income, self.bucket.room() - self.settings.reserve * income)
+        bucket = self.bucket
+        return None if bucket is None else max(bucket.income, bucket.room() - self.settings.reserve * bucket.income)
 
     def spare(self) -> float | None:
         """What a request may spend on trying each dearer model, in USD, on average; None without a budget.
 
         A share of the budget, and what lies in the bucket beyond the level it should have.
         """
-        if self.bucket is None or self.goal.budget_usd is None:
-            return None
-        return self.settings.trials * self.goal.budget_usd + max(0.0, self._surplus())
+        bucket = self.bucket
+        return None if bucket is None else self.settings.trials * bucket.income + max(0.0, self._surplus(bucket))
 
-    def _surplus(self) -> float:
-        level, aim = (self.bucket.level if self.bucket else 0.0), self.settings.aim * (self.goal.budget_usd or 0.0)
-        return (level - aim) / self.settings.horizon
+    def _surplus(self, bucket: Bucket) -> float:
+        """What a request may spend beyond its income, or less, so that the bucket comes to the level it should have."""
+        return (bucket.level - self.settings.aim * bucket.income) / self.settings.horizon
 
     def decided(self, decision_id: str, points: Points, given_away: float, cost_usd: float) -> None:
         """A decision was made. About 10 us.
@@ -277,8 +274,9 @@ class Pacer:
     def _solve(self, climbs: Sequence[Climb], best: float) -> float:
         """`best` is the best model's mean quality over the requests."""
         goal = self.goal
-        if goal.budget_usd is not None:
-            return price_for_spend(climbs, max(0.05 * goal.budget_usd, goal.budget_usd + self._surplus()))
+        if self.bucket is not None:
+            income = self.bucket.income
+            return price_for_spend(climbs, max(0.05 * income, income + self._surplus(self.bucket)))
         # expectations are flattered by as much as ratings fall below them
         target = best - goal.slack if goal.target_quality is None else goal.target_quality - self._bias
         return price_for_quality(climbs, target + self._given_away)

@@ -62,6 +62,9 @@ class _Segment:
     shape_precision: dict[int, float] = field(default_factory=dict)
 
 
+_NOWHERE = _Segment()
+
+
 class Backfit:
     """One fit. Cost linear in the cells times `rounds`; about 2 us for each."""
 
@@ -103,7 +106,7 @@ class Backfit:
         Where it has some, the mean is that which gives the fitted one once they are added.
         """
         priors, (segment, shape) = self._priors, kind
-        held = self._segments.get(segment, _Segment())
+        held = self._segments.get(segment, _NOWHERE)
         group = held.groups.get(model)
         cell = group.cells.get(shape) if group else None
         about_model = group.about_model if group else 0.0
@@ -122,7 +125,7 @@ class Backfit:
 
     def common(self, kind: Kind, model: str) -> float:
         """What the effects that models share say of a model on a kind of request."""
-        held = self._segments.get(kind[0], _Segment())
+        held = self._segments.get(kind[0], _NOWHERE)
         return self.general(model).mean + held.hard + held.shapes.get(kind[1], 0.0)
 
     def general(self, model: str) -> Expectation:
@@ -167,6 +170,10 @@ class Backfit:
         group.precision, group.mean = total, value / total
         group.about_model = 1 / (self.model_segment + 1 / total)
 
+    def _own(self, group: _Group, level: float) -> float:
+        """What the model has of its own in the segment, above what is common there."""
+        return (group.mean - level) * group.precision / (group.precision + 1 / self.model_segment)
+
     def _fit_difficulty(self) -> None:
         priors, alpha = self._priors, self._alpha
         for held in self._segments.values():
@@ -178,7 +185,7 @@ class Backfit:
             sums, precisions = dict.fromkeys(held.shapes, 0.0), dict.fromkeys(held.shapes, 0.0)
             for group in held.groups.values():
                 level = alpha[group.model] + held.hard
-                group.own = (group.mean - level) * group.precision / (group.precision + 1 / self.model_segment)
+                group.own = self._own(group, level)
                 level += group.own
                 for cell in group.cells.values():
                     sums[cell.shape] += cell.precision * (cell.mean - level)
@@ -192,7 +199,7 @@ class Backfit:
             for group in held.groups.values():
                 self._sum_up(group, held)
                 level = self._alpha[group.model] + held.hard
-                group.own = (group.mean - level) * group.precision / (group.precision + 1 / self.model_segment)
+                group.own = self._own(group, level)
                 for cell in group.cells.values():
                     rest = cell.mean - level - group.own - held.shapes[cell.shape]
                     cell.own = rest * self.model_shape * cell.precision

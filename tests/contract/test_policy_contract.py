@@ -13,11 +13,10 @@ from tiercel.bootstrap import POLICIES, build_policy
 from tiercel.config.settings import RouteSettings, Settings
 from tiercel.core.features import Basis
 from tiercel.core.grading import JudgeSettings
-from tiercel.core.policies.base import Policy, Situation, draw
+from tiercel.core.policies.base import Policy, Situation, decision_of, draw
 from tiercel.core.statistics.fold import fold
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.catalogue import ModelProfile, Price
-from tiercel.domain.decision import Decision
 from tiercel.domain.events import Event, Feedback, Label, Outcome
 from tiercel.domain.request import RequestContext, stage_segment
 from tiercel.testing import EPOCH
@@ -198,18 +197,8 @@ def test_a_policy_that_is_told_what_happened_goes_on_proposing_distributions(
         proposal = policy.propose(asked)
         chosen = draw(proposal, uniform)
         policy.decided(
-            Decision(
-                id=f"d{i}",
-                decided_at=EPOCH,
-                segment=SEGMENT,
-                policy=policy.name,
-                policy_version=policy.version,
-                model=chosen.model_id,
-                tier=chosen.tier,
-                propensity=chosen.probability,
-                proposal=proposal,
-                vector=asked.vector,
-                basis=asked.basis,
+            decision_of(
+                asked, proposal, chosen, decision_id=f"d{i}", decided_at=EPOCH, policy=(policy.name, policy.version)
             )
         )
         policy.learned(events[i::3])

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.installed
 
-.PHONY: demo test check bench fuzz clean
+.PHONY: demo test check bench fuzz reliability clean
 
 $(DONE): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -29,6 +29,9 @@ bench: $(DONE)  ## measure; results as data in benchmarks/results
 
 fuzz: $(DONE)  ## the property tests with new examples
 	$(BIN)/pytest tests/property tests/contract --hypothesis-profile=fuzz
+
+reliability: $(DONE)  ## every fault in its full size, and docs/reliability.md; some 40 minutes
+	$(BIN)/python -m benchmarks.reliability
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

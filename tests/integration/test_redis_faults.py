@@ -1,139 +1,30 @@
-"""The shared store is stopped, frozen, emptied or written to by others: decisions go on, and what is kept is right."""
+"""The shared store is emptied, full, closed or written to by others: decisions go on, and what is kept is right."""
 
 from __future__ import annotations
 
 import re
 import socket
-import threading
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from support.happenings import feedback, outcome
-from support.redis_server import RedisServer, redis_server
+from support.redis_server import redis_server
 from support.servers import free_port
+from support.shared import counted, held, kept, router_on
 from support.told import tell
-from support.traffic import Traffic, traffic
+from support.traffic import traffic
 from support.waiting import until
-from support.worlds import THREE_TIERS
 from tiercel.adapters.redis_store import RedisStore
-from tiercel.adapters.redis_store.store import DEFAULT_TIMEOUT_S
-from tiercel.core.statistics.fold import OVERALL, Deltas, fold
+from tiercel.core.statistics.fold import fold
 from tiercel.domain.errors import StoreError, StoreUnavailable
 from tiercel.domain.events import Event
-from tiercel.library.router import Router
-
-FROZEN_S = 2.5
-"""Longer than the store waits for an answer."""
-
-
-def router_on(server: RedisServer) -> Router:
-    return Router(models=THREE_TIERS, store=server.url, seed=1)
-
-
-def counted(state: Deltas) -> tuple[int, int]:
-    """Calls and ratings."""
-    overall = [sums for (key, _), sums in state.sums.items() if key == OVERALL]
-    return sum(sums.requests for sums in overall), sum(sums.ratings for sums in overall)
-
-
-def kept(server: RedisServer) -> Deltas:
-    with closing(RedisStore(server.url)) as store:
-        return store.load()[0]
-
-
-def held(router: Router) -> Deltas:
-    return router.learner.knowledge.export().climbed(0.0)
-
-
-def speakers(router: Router, patch: pytest.MonkeyPatch) -> set[str]:
-    """The names of the threads that speak to the server from now on."""
-    store, names = router.store, set[str]()
-    assert isinstance(store, RedisStore)
-    for step in ("ask", "commit"):
-        speak = getattr(store._server, step)
-
-        def noted(*arguments: Any, speak: Callable[..., Any] = speak, **options: Any) -> Any:  # noqa: ANN401
-            names.add(threading.current_thread().name)
-            return speak(*arguments, **options)
-
-        patch.setattr(store._server, step, noted)
-    return names
-
-
-def report(what: str, calls: Traffic, since: int) -> float:
-    """The longest decision from a call on, in seconds."""
-    took_s = sorted(calls.took_s[since:])
-    p99_ms, longest_ms = took_s[len(took_s) * 99 // 100] * 1e3, took_s[-1] * 1e3
-    tell(f"{what}: {len(took_s)} decisions, 0 failed, p99 {p99_ms:.2f} ms, longest {longest_ms:.1f} ms")
-    return took_s[-1]
-
-
-def test_a_server_that_was_away_gets_all_that_happened_meanwhile(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with redis_server(tmp_path, durable=True) as server, router_on(server) as router:
-        spoke = speakers(router, monkeypatch)
-        with traffic(router) as calls:
-            calls.more(50)
-            server.stop()
-            since = len(calls.took_s)
-            until(lambda: router.learner.degraded)
-            calls.more(200)
-            longest_s = report("stopped", calls, since)
-            server.start()
-            drained_s = until(lambda: not router.learner.degraded, within_s=10.0)
-            calls.more(50)
-            assert spoke == {"tiercel-commit"}
-        router.learner.flush(10.0)
-        tell(f"back after {drained_s:.2f} s")
-        assert (calls.failures, router.learner.status().dropped) == ([], 0)
-        assert longest_s < DEFAULT_TIMEOUT_S  # less than a wait for the server takes
-        assert counted(kept(server)) == (len(calls.took_s), len(calls.took_s))
-        assert held(router) == kept(server)
-
-
-def paused(server: RedisServer) -> Callable[[], object]:
-    server.client.client_pause(int(FROZEN_S * 1e3))
-    return lambda: None
-
-
-def stopped_by_a_signal(server: RedisServer) -> Callable[[], object]:
-    server.freeze()
-    return server.thaw
-
-
-@pytest.mark.parametrize("freeze", [paused, stopped_by_a_signal])
-def test_a_server_that_is_frozen_holds_no_decision_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, freeze: Callable[[RedisServer], Callable[[], object]]
-) -> None:
-    with redis_server(tmp_path) as server, router_on(server) as router:
-        spoke = speakers(router, monkeypatch)
-        with traffic(router) as calls:
-            calls.more(50)
-            since = len(calls.took_s)
-            thaw = freeze(server)
-            until(lambda: router.learner.degraded)
-            calls.more(100)
-            thaw()
-            until(lambda: not router.learner.degraded)
-            longest_s = report(freeze.__name__, calls, since)
-            assert spoke == {"tiercel-commit"}
-        router.learner.flush(10.0)
-        assert (calls.failures, router.learner.status().dropped) == ([], 0)
-        assert longest_s < DEFAULT_TIMEOUT_S  # less than a wait for the server takes
-        # what was sent into the silence may have been done: it was sent again, and counts once
-        assert counted(kept(server)) == (len(calls.took_s), len(calls.took_s))
-        assert held(router) == kept(server)
 
 
 def test_a_log_that_is_gone_is_begun_anew_by_all_who_followed_it(tmp_path: Path) -> None:
     """What only the server kept is lost with it; nothing crashes, and nobody goes on from what is no longer so."""
-    with redis_server(tmp_path) as server, router_on(server) as one, router_on(server) as other:
-        other.learner.start()
+    with redis_server(tmp_path) as server, router_on(server.url) as one, router_on(server.url) as other:
         with traffic(one) as calls:
             calls.more(50)
             until(lambda: counted(held(other))[0] > 0)
@@ -162,8 +53,7 @@ def test_a_log_that_took_anothers_place_is_not_followed_from_the_same_position(t
 
 
 def test_two_processes_come_to_know_the_same(tmp_path: Path) -> None:
-    with redis_server(tmp_path) as server, router_on(server) as one, router_on(server) as other:
-        other.learner.start()
+    with redis_server(tmp_path) as server, router_on(server.url) as one, router_on(server.url) as other:
         with traffic(one, "user:1") as ones, traffic(other, "user:2") as others:
             ones.more(150)
             others.more(150)
@@ -178,7 +68,7 @@ def test_two_processes_come_to_know_the_same(tmp_path: Path) -> None:
 
 
 def test_a_decision_made_elsewhere_is_rated_here(tmp_path: Path) -> None:
-    with redis_server(tmp_path) as server, router_on(server) as one, router_on(server) as other:
+    with redis_server(tmp_path) as server, router_on(server.url) as one, router_on(server.url) as other:
         decision = one.decide("review", "analysis", requires=("general",))
         one.learner.flush(10.0)
         other.record_feedback(decision.id, 0.5, source="user:1")

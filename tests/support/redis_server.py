@@ -38,13 +38,14 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
         self.client: Any = Redis(port=self.port, protocol=2)
 
-    def start(self) -> None:
-        """Start it and wait until it answers."""
+    def start(self, *options: str, wait: bool = True) -> None:
+        """Start it, with further options, and wait until it answers."""
         address = ("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", "")
+        command = [executable(), *address, *self._keeping, *options]
         with (self.folder / "redis.log").open("ab") as said:
-            self._process = subprocess.Popen([executable(), *address, *self._keeping], stdout=said, stderr=said)
+            self._process = subprocess.Popen(command, stdout=said, stderr=said)
         deadline_s = time.monotonic() + DEADLINE_S
-        while not self._answers():
+        while wait and not self._answers():
             assert self._process.poll() is None, (self.folder / "redis.log").read_text()
             assert time.monotonic() < deadline_s, "the server does not answer"
 
@@ -63,13 +64,17 @@ class RedisServer:
         """It goes on where it was."""
         self._signal(signal.SIGCONT)
 
-    def close(self) -> None:
+    def kill(self) -> None:
         """End it, however it is doing."""
-        self.client.close()
         if self._process is not None:
             self._process.kill()
             self._process.wait(DEADLINE_S)
             self._process = None
+
+    def close(self) -> None:
+        """End it for good."""
+        self.client.close()
+        self.kill()
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:

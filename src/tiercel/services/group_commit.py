@@ -57,7 +57,7 @@ class CommitSettings:
     max_batch: int = 2_000
     max_buffered: int = 100_000
     first_retry_s: float = 0.05
-    last_retry_s: float = 5.0
+    last_retry_s: float = 1.0
 
 
 @dataclass(slots=True)

@@ -6,8 +6,9 @@ store's doing.
 
 from __future__ import annotations
 
+import gc
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,18 @@ from support.traffic import Traffic, longest_ms, p99_ms, traffic
 from support.waiting import until
 from tiercel.adapters.redis_store import RedisStore
 from tiercel.adapters.redis_store.store import DEFAULT_TIMEOUT_S
+from tiercel.apps.gateway.collection import collect_in_small_steps
 from tiercel.library.router import Router
+
+
+@pytest.fixture(autouse=True)
+def small_steps() -> Iterator[None]:
+    """Collect as a gateway does: what these tests wait for are not the cycles of those who test."""
+    usual = gc.get_threshold()
+    collect_in_small_steps()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*usual)
 
 
 def speakers(router: Router, patch: pytest.MonkeyPatch) -> set[str]:

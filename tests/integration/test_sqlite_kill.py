@@ -16,10 +16,10 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
+from support.reported import Reported
 from tiercel.adapters.sqlite_store import SqliteStore
 from tiercel.core.statistics.fold import OVERALL, fold
 
-KILLS = 50
 SEED = 20_260_101
 
 WRITER = """
@@ -71,28 +71,63 @@ def run_until_killed(path: Path, first: int, after: int, pause_s: float) -> int:
     return acknowledged
 
 
-def check(path: Path, acknowledged: int) -> None:
-    """What is in the file is every acknowledged batch, perhaps one more, each of them once and whole."""
+def check(path: Path, acknowledged: int) -> int:
+    """What is in the file is every acknowledged batch, perhaps one more, each of them once and whole; how many rows."""
     with closing(SqliteStore(path)) as store:
         state, _ = store.load()
         store.rebuild(fold)
         assert store.load()[0] == state
     with closing(sqlite3.connect(path)) as db:
         logged = Counter(int(name.split("/")[0]) for (name,) in db.execute("SELECT id FROM events"))
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     expected = {number: number % 5 + 1 for number in range(1, acknowledged + 1)}
     beyond = {acknowledged + 1: (acknowledged + 1) % 5 + 1}
     assert logged in (expected, expected | beyond)
     counted = sum(sums.ratings for (key, _), sums in state.sums.items() if key == OVERALL)
     assert counted == logged.total()
+    return logged.total()
 
 
-def test_kill_9_of_a_writer_loses_and_doubles_nothing(tmp_path: Path) -> None:
+def test_kill_9_of_a_writer_loses_and_doubles_nothing(tmp_path: Path, reported: Reported) -> None:
     draw = random.Random(SEED)
-    acknowledged = 0
-    for kill in range(KILLS):
+    acknowledged = rows = 0
+    kills = reported.size(50, 200)
+    for kill in range(kills):
         path = tmp_path / f"{kill // 10}.db"
         acknowledged = acknowledged if kill % 10 else 0
         acknowledged = run_until_killed(
             path, acknowledged + 1, after=draw.randrange(1, 60), pause_s=draw.uniform(0.0, 0.002)
         )
-        check(path, acknowledged)
+        rows += check(path, acknowledged)
+    what = "kill points at which an acknowledged rating was lost, counted twice or damaged"
+    reported.none("kill-writer", what, of=kills, seeds=SEED)
+    reported.none("kill-writer", "ratings looked at after a kill: lost, counted twice, damaged", of=rows, seeds=SEED)
+
+
+FILLER = """
+import os, signal, sys
+from support.happenings import feedback
+from tiercel.adapters.sqlite_store import SqliteStore
+from tiercel.core.statistics.fold import fold
+
+store, rows = SqliteStore(sys.argv[1]), int(sys.argv[2])
+for first in range(0, rows, 2_000):
+    store.append([feedback(f"{n}", 0.5, seconds=n / 100) for n in range(first, min(first + 2_000, rows))], fold)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_file_whose_writer_was_killed_is_open_again_at_once(tmp_path: Path, reported: Reported) -> None:
+    rows = reported.size(10_000, 1_000_000)
+    path = tmp_path / "large.db"
+    killed = subprocess.run(
+        [sys.executable, "-c", FILLER, str(path), str(rows)], cwd=Path(__file__).parents[1], check=False
+    )
+    assert killed.returncode < 0
+    began_s = time.perf_counter()
+    with closing(SqliteStore(path)) as store:
+        state, position = store.load()
+        took_s = time.perf_counter() - began_s
+    assert position == rows
+    assert sum(sums.ratings for (key, _), sums in state.sums.items() if key == OVERALL) == rows
+    reported.most("kill-writer", f"open again and loaded, {rows:,} rows", took_s, 1.0, unit="s")

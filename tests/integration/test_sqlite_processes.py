@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from support.happenings import SEGMENTS, at, feedback, outcome
+from support.reported import Reported
 from support.together import PROCESSES, all_write, run_together
 from tiercel.adapters.sqlite_store import SqliteStore
 from tiercel.core.statistics.fold import Deltas, fold
@@ -26,9 +27,10 @@ store.close()
 """
 
 
-def test_eight_processes_write_one_file(tmp_path: Path) -> None:
+def test_eight_processes_write_one_file(tmp_path: Path, reported: Reported) -> None:
     path = tmp_path / "shared.db"
-    all_write(str(path))
+    updates = all_write(str(path), batches=reported.size(40, 1_000))
+    reported.none("eight-writers", "updates lost, counted twice, or refused as locked", of=updates)
     assert [entry.name for entry in tmp_path.iterdir() if ".corrupt-" in entry.name] == []
 
 

@@ -75,20 +75,23 @@ def run_together(program: str, *arguments: str) -> list[str]:
     return [said for said, _ in answers]
 
 
-def all_write(where: str) -> None:
-    """Every event that several processes write to one store counts once, and all of them know the same in the end."""
-    answers = run_together(WRITER, where, str(BATCHES), str(SHARED))
+def all_write(where: str, *, batches: int = BATCHES) -> int:
+    """Every event that several processes write to one store counts once, and all of them know the same in the end.
+
+    How many events that were.
+    """
+    answers = run_together(WRITER, where, str(batches), str(SHARED))
     accepted = sum(map(int, answers))
 
-    own, common = BATCHES - BATCHES // 4, BATCHES // 4
+    own, common = batches - batches // 4, batches // 4
     plain = 3 * (own * PROCESSES + common)
-    revised = BATCHES * PROCESSES
-    assert accepted == plain + revised + BATCHES
+    revised = batches * PROCESSES
+    assert accepted == plain + revised + batches
     store = opened(where)
     state, position = store.load()
     assert position == accepted
     overall = [sums for (key, _), sums in state.sums.items() if key == OVERALL]
-    assert sum(sums.requests for sums in overall) == BATCHES
+    assert sum(sums.requests for sums in overall) == batches
     assert sum(sums.ratings for sums in overall) == plain + SHARED * PROCESSES
 
     follower = Knowledge()
@@ -98,3 +101,4 @@ def all_write(where: str) -> None:
     store.rebuild(fold)
     assert store.load()[0] == state
     store.close()
+    return accepted

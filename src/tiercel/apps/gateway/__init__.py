@@ -9,6 +9,7 @@ answers.py  what every answer has in common
 under_way.py  ending chat completions in good order when the process stops
 state.py    what every endpoint needs
 server.py   running it
+collection.py  Python's collector of cycles, in small steps
 
 endpoints.py     which path and method is answered by what, but for the hot path
 validation.py    bodies and parameters of tiercel's own calls

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import ipaddress
 import os
 import signal
@@ -21,6 +20,7 @@ from granian.log import LogLevels
 
 from tiercel import bootstrap
 from tiercel.apps.gateway.asgi import Gateway
+from tiercel.apps.gateway.collection import collect_in_small_steps
 from tiercel.apps.gateway.state import GatewayState
 from tiercel.config import environment
 from tiercel.config.settings import Settings
@@ -32,7 +32,6 @@ DRAIN_S = 10
 HEADER_RECEIPT_MS = 10_000
 _ADDRESS_VARIABLE = "TIERCEL_ADDRESS"
 _LISTENING_S = 0.02
-_COLLECT_EVERY = 20_000
 _SWITCH_INTERVAL_S = 0.001
 """The log's writer thread must give way to the event loop sooner than after the interpreter's 5 ms."""
 
@@ -46,10 +45,7 @@ def build_gateway(settings: Settings, *, on_ready: Callable[[], Coroutine[Any, A
 def create() -> Gateway:
     """What the worker process serves: the gateway of the file that TIERCEL_CONFIG names."""
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    # what was loaded by now lives as long as the process; what requests leave behind is few cycles and many records
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_COLLECT_EVERY)
+    collect_in_small_steps()
     path = environment.config_path()
     if path is None:
         problem = Problem(environment.CONFIG_VARIABLE, "must name the configuration file", "", "missing")

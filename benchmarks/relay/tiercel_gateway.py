@@ -1,4 +1,4 @@
-"""`tiercel serve` over the benchmark's upstream: three models, the default policy, SQLite."""
+"""`tiercel serve` over the benchmark's upstream: three models, the default policy, SQLite or another store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 CONFIG = """
 [store]
-url = "sqlite:///{folder}/tiercel.db"
+url = "{store}"
 [[providers]]
 id = "scripted"
 base_url = "{upstream_url}/v1"
@@ -31,12 +31,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", required=True)
     parser.add_argument("--upstream-url", required=True)
+    parser.add_argument("--store", default="", help="a store's URL; without it SQLite in a fresh folder")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="tiercel-bench-"))
     tiers = enumerate(("cheap", "capable", "premium"), start=1)
     models = "".join(MODEL.format(number=number, tier=tier) for number, tier in tiers)
+    store = options.store or f"sqlite:///{folder}/tiercel.db"
     config = folder / "tiercel.toml"
-    config.write_text(CONFIG.format(folder=folder, upstream_url=options.upstream_url) + models)
+    config.write_text(CONFIG.format(store=store, upstream_url=options.upstream_url) + models)
     os.execv(  # noqa: S606 - the gateway takes this process's place, so that its CPU time is counted whole
         sys.executable, [sys.executable, "-m", "tiercel", "serve", "--config", str(config), "--port", options.port]
     )

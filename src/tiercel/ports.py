@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tiercel.core.statistics.fold import Deltas
 from tiercel.domain.alerts import Alert
@@ -13,6 +13,12 @@ from tiercel.domain.decision import Decision
 from tiercel.domain.events import Event, Feedback, Outcome
 
 Fold = Callable[[Sequence[Event]], Deltas]
+
+Position = tuple[int, ...]
+"""A place in a log: how far each of its partitions goes. Whoever has it of a store hands it back as it is."""
+
+START: Position = ()
+"""Before everything that any log ever held."""
 
 
 class Clock(Protocol):
@@ -27,20 +33,37 @@ class Clock(Protocol):
         ...
 
 
+class Span(NamedTuple):
+    """Where events of a batch stand in a partition of the log: after `before` and up to `last`, without a gap."""
+
+    partition: int
+    before: int
+    last: int
+
+
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What became of a batch: the events that were new, in log order, what they taught, and the ids refused.
+    """What became of a batch: the events that were new, in their order, what they taught, and the ids refused.
 
     An event whose id was in the log already with the same content is simply not in `accepted`; with other content its
-    id is in `conflicts`. Feedback in `accepted` carries in `replaces` the rating it revises. The accepted events stand
-    in the log at `first_position` .. `last_position` without a gap (0 and 0 where nothing was accepted).
+    id is in `conflicts`. Feedback in `accepted` carries in `replaces` the rating it revises. `spans` say where the
+    accepted events stand.
     """
 
     accepted: tuple[Event, ...]
     deltas: Deltas
     conflicts: tuple[str, ...] = ()
-    first_position: int = 0
-    last_position: int = 0
+    spans: tuple[Span, ...] = ()
+
+    def follow(self, position: Position) -> Position | None:
+        """Where one stands who knows the log up to `position`, and these events: None if others logged in between.
+
+        None too where nothing was accepted.
+        """
+        if not self.spans or any(position[span.partition] != span.before for span in self.spans):
+            return None
+        reached = {span.partition: span.last for span in self.spans}
+        return tuple(reached.get(partition, at) for partition, at in enumerate(position))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +90,17 @@ class EventStore(Protocol):
         """
         ...
 
-    def events_after(self, position: int, limit: int) -> tuple[Sequence[Event], int]:
-        """Up to `limit` events logged after `position`, by any process, and the position of the last of them.
+    def events_after(self, position: Position, limit: int) -> tuple[Sequence[Event], Position]:
+        """Up to `limit` events logged after `position`, by any process, and how far one has read with them.
 
-        Without one, `position` itself. Raises `PositionLost` when ratings were cleared, the state was rebuilt or
-        unread events were trimmed since: then `load` again.
+        Those of one segment come in the order in which they were logged. Where `limit` allows, every partition that
+        has more is read. Raises `PositionLost` when ratings were cleared, the state was rebuilt or unread events were
+        trimmed since: then `load` again.
         """
+        ...
+
+    def oldest(self) -> Position:
+        """The first position that the log can be followed from: what was trimmed, or changed since, is before it."""
         ...
 
     def decision(self, decision_id: str) -> DecisionRecord | None:
@@ -114,7 +142,7 @@ class EventStore(Protocol):
 class StateStore(Protocol):
     """The learned state: a cache of the log."""
 
-    def load(self) -> tuple[Deltas, int]:
+    def load(self) -> tuple[Deltas, Position]:
         """The whole state, and the log position up to which it was learned."""
         ...
 
@@ -141,7 +169,7 @@ class Store(EventStore, StateStore, Protocol):
 class Mark:
     """How far a log was copied: the position of the last event that was, and its id ("" where there is none)."""
 
-    position: int
+    position: Position
     event_id: str = ""
 
 
@@ -157,12 +185,12 @@ class Archive(Protocol):
         """How far the log was copied; None where nothing was begun."""
         ...
 
-    def begin(self, position: int) -> None:
+    def begin(self, position: Position) -> None:
         """What is added next was logged after `position`; what is missing before stays missing."""
         ...
 
-    def add(self, events: Sequence[Event], position: int) -> None:
-        """The next events of the log, the last of which stands at `position`. At least one."""
+    def add(self, events: Sequence[Event], position: Position) -> None:
+        """The next events of the log, at least one, after which one has read up to `position`."""
         ...
 
     def flush(self) -> None:

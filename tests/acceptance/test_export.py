@@ -59,10 +59,10 @@ def test_the_log_is_exported_bit_by_bit_and_valued_as_the_log_itself(tmp_path: P
     work(store, 300, seed=1)
     first = as_json(*export, cwd=tmp_path)
     assert first["rows"] == {"decisions": 300, "outcomes": 300, "feedback": 451}
-    assert (first["events"], first["after"], first["position"], first["missing_from"]) == (1051, 0, 1051, None)
+    assert (first["events"], first["after"], first["position"], first["missing_from"]) == (1051, [0], [1051], None)
     last = work(store, 150, seed=2)
     second = as_json(*export, cwd=tmp_path)
-    assert (second["events"], second["after"], second["position"]) == (526, 1051, 1577)
+    assert (second["events"], second["after"], second["position"]) == (526, [1051], [1577])
     nothing = tiercel(*export, cwd=tmp_path)
     assert (nothing.returncode, nothing.stderr) == (0, "")
     assert nothing.stdout == f"{folder}: nothing new since position 1,577\n"

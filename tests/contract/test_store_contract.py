@@ -23,7 +23,7 @@ from tiercel.core.statistics.fold import OVERALL, Deltas, fold, micros, model_ke
 from tiercel.domain.errors import InvalidInput, PositionLost
 from tiercel.domain.events import Event, Feedback, Rating
 from tiercel.domain.request import agent_segment, stage_segment
-from tiercel.ports import Store
+from tiercel.ports import START, Span, Store
 
 DAY_S = 86_400
 NAMES = count()
@@ -51,7 +51,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str) -> Ite
 
 def log(store: Store) -> list[Event]:
     """Every event of a log that has lost none."""
-    return list(store.events_after(0, 10_000)[0])
+    return list(store.events_after(START, 10_000)[0])
 
 
 def history(store: Store, tier: str | None = None, limit: int = 100) -> list[str]:
@@ -86,15 +86,15 @@ def test_what_is_appended_is_accepted_in_order_and_read_back_exactly(store: Stor
     appended = store.append(EVERYTHING, fold)
     assert appended.accepted == EVERYTHING
     assert appended.deltas == fold(EVERYTHING)
-    assert (appended.first_position, appended.last_position) == (1, len(EVERYTHING))
+    assert appended.spans == (Span(0, 0, len(EVERYTHING)),)
     assert log(store) == list(EVERYTHING)
 
 
 def test_nothing_appended_is_nothing(store: Store) -> None:
     appended = store.append((), fold)
-    assert (appended.accepted, appended.first_position, appended.last_position) == ((), 0, 0)
-    assert store.load() == (Deltas(), 0)
-    assert store.events_after(0, 10) == ([], 0)
+    assert (appended.accepted, appended.spans) == ((), ())
+    assert store.load() == (Deltas(), store.oldest())
+    assert store.events_after(START, 10) == ([], store.oldest())
 
 
 def test_times_of_another_zone_are_the_same_times(store: Store) -> None:
@@ -106,11 +106,11 @@ def test_times_of_another_zone_are_the_same_times(store: Store) -> None:
 
 
 def test_batches_follow_one_another_without_a_gap(store: Store) -> None:
-    spans = []
+    spans: list[Span] = []
     for start in range(0, 30, 10):
         appended = store.append([outcome(n) for n in range(start, start + 10)], fold)
-        spans.append((appended.first_position, appended.last_position))
-    assert spans == [(1, 10), (11, 20), (21, 30)]
+        spans += appended.spans
+    assert spans == [(0, 0, 10), (0, 10, 20), (0, 20, 30)]
 
 
 @pytest.mark.parametrize("event", EVERYTHING, ids=lambda event: type(event).__name__)
@@ -119,7 +119,7 @@ def test_the_same_again_has_no_second_effect(store: Store, event: Event) -> None
     again = store.append([event], fold)
     assert first.accepted == (event,)
     assert (again.accepted, again.conflicts, again.deltas) == ((), (), Deltas())
-    assert (again.first_position, again.last_position) == (0, 0)
+    assert again.spans == ()
     assert log(store) == [event]
     assert learned(store) == taught([event])
 
@@ -308,13 +308,13 @@ def test_the_newest_decisions_and_alerts(store: Store) -> None:
 
 def test_the_log_is_followed_in_steps(store: Store) -> None:
     store.append([outcome(n) for n in range(7)], fold)
-    position, steps = 0, []
+    position, steps = START, []
     while True:
         events, position = store.events_after(position, 3)
         steps.append((len(events), position))
         if not events:
             break
-    assert steps == [(3, 3), (3, 6), (1, 7), (0, 7)]
+    assert steps == [(3, (3,)), (3, (6,)), (1, (7,)), (0, (7,))]
 
 
 def test_a_fold_that_fails_leaves_nothing(store: Store) -> None:
@@ -324,8 +324,8 @@ def test_a_fold_that_fails_leaves_nothing(store: Store) -> None:
     store.append([feedback("f1", decision_id="dec_1")], fold)
     with pytest.raises(ArithmeticError):
         store.append([feedback("f2", seconds=1, decision_id="dec_1"), outcome(1)], broken)
-    assert (len(log(store)), history(store), store.load()[1]) == (1, ["f1"], 1)
-    assert store.append([outcome(1)], fold).first_position == 2
+    assert (len(log(store)), history(store), store.load()[1]) == (1, ["f1"], (1,))
+    assert store.append([outcome(1)], fold).spans == (Span(0, 1, 2),)
 
 
 @pytest.mark.parametrize("metadata", [{"a": object()}, {"a": "\ud800"}, {"a": {1, 2}.__iter__()}])
@@ -333,7 +333,7 @@ def test_what_cannot_be_written_down_is_refused_with_its_batch(store: Store, met
     with pytest.raises(InvalidInput, match="feedback_1"):
         store.append([outcome(1), feedback("feedback_1", metadata=metadata)], fold)
     assert log(store) == []
-    assert store.load() == (Deltas(), 0)
+    assert store.load() == (Deltas(), store.oldest())
 
 
 HISTORY = [
@@ -360,7 +360,7 @@ def test_the_state_is_what_the_log_teaches(store: Store) -> None:
     for start in range(0, len(HISTORY), 17):
         store.append(HISTORY[start : start + 17], fold)
         assert learned(store) == taught(log(store))
-    assert store.load()[1] == len(HISTORY)
+    assert store.load()[1] == (len(HISTORY),)
 
 
 def test_trimming_takes_whole_days_and_leaves_what_they_taught(store: Store) -> None:
@@ -370,7 +370,7 @@ def test_trimming_takes_whole_days_and_leaves_what_they_taught(store: Store) -> 
     removed = store.trim(at(2 * DAY_S + 80_000))
     kept = [event for event in logged if event_time(event) >= at(2 * DAY_S)]
     assert removed == len(logged) - len(kept)
-    assert store.events_after(removed, 1_000) == (kept, before[1])
+    assert store.events_after((removed,), 1_000) == (kept, before[1])
     assert store.load() == before
     assert store.trim(at(2 * DAY_S)) == 0
     assert store.decision("dec_1") is None
@@ -446,8 +446,8 @@ def test_a_follower_is_told_that_it_has_to_load_again(store: Store) -> None:
         lambda: store.clear_feedback("nobody", None, fold),
         lambda: store.rebuild(fold),
     ]
-    for change in changes:
-        store.append([outcome(store.load()[1])], fold)
+    for number, change in enumerate(changes):
+        store.append([outcome(number)], fold)
         position = store.load()[1]
         change()
         with pytest.raises(PositionLost):
@@ -461,10 +461,10 @@ def test_trimming_is_no_news_to_who_has_read_it(store: Store) -> None:
     store.append([outcome(n, seconds=n * DAY_S) for n in range(4)], fold)
     store.trim(at(2 * DAY_S))
     with pytest.raises(PositionLost):
-        store.events_after(1, 10)
-    assert len(store.events_after(2, 10)[0]) == 2
+        store.events_after((1,), 10)
+    assert len(store.events_after((2,), 10)[0]) == 2
     store.compact(at(9 * DAY_S))
-    assert len(store.events_after(2, 10)[0]) == 2
+    assert len(store.events_after((2,), 10)[0]) == 2
 
 
 def test_the_last_change_of_a_segment_holds(store: Store) -> None:
@@ -487,7 +487,7 @@ def test_many_threads_append_and_read(store: Store) -> None:
         list(pool.map(work, range(4)))
     assert len(history(store)) == 80
     assert learned(store) == taught(log(store))
-    assert store.load()[1] == 85
+    assert store.load()[1] == (85,)
 
 
 def test_closing_twice_is_closing(store: Store) -> None:

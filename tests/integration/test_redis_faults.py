@@ -48,8 +48,8 @@ def test_a_log_that_took_anothers_place_is_not_followed_from_the_same_position(t
             other.append([outcome(number) for number in range(5)], fold)
         with pytest.raises(StoreError, match="load the state again"):
             store.events_after(position, 10)
-        assert store.load()[1] == 5
-        assert store.events_after(5, 10) == ([], 5)
+        assert store.load()[1] == (5,)
+        assert store.events_after((5,), 10) == ([], (5,))
 
 
 def test_two_processes_come_to_know_the_same(tmp_path: Path) -> None:

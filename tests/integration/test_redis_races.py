@@ -20,7 +20,7 @@ from tiercel.adapters.redis_store.store import ATTEMPTS
 from tiercel.core.statistics.fold import Deltas, fold
 from tiercel.domain.errors import StoreUnavailable
 from tiercel.domain.events import Event
-from tiercel.ports import Store
+from tiercel.ports import Span, Store
 
 DAY_S = 86_400
 NAMES = count()
@@ -87,7 +87,7 @@ def ours(store: Store) -> object:
         feedback("first", 0.8, seconds=3 * DAY_S, segment=SEGMENTS[0], decision_id="dec_60", source="user:2"),
     ]
     appended = store.append(new, fold)
-    return appended.accepted, appended.conflicts, appended.first_position, appended.last_position
+    return appended.accepted, appended.conflicts, appended.spans
 
 
 OURS: dict[str, Callable[[Store], object]] = {
@@ -203,14 +203,14 @@ def test_who_never_gets_on_is_told_to_try_later(server: RedisServer) -> None:
         with pytest.raises(StoreUnavailable, match=f"{ATTEMPTS} times"):
             store.append([outcome(1)], others_act_each_time)
         assert len(tried) == ATTEMPTS
-        assert store.load()[1] == 0
+        assert store.load()[1] == (0,)
 
 
 def test_a_server_that_forgot_the_script_is_told_it_again(server: RedisServer) -> None:
     with closing(RedisStore(f"{server.url}?name={next(NAMES)}")) as store:
         for number in range(3):
             server.client.script_flush()
-            assert store.append([outcome(number)], fold).last_position == number + 1
+            assert store.append([outcome(number)], fold).spans == (Span(0, number, number + 1),)
 
 
 def test_a_batch_of_thousands_is_one_step(server: RedisServer) -> None:
@@ -223,7 +223,7 @@ def test_a_batch_of_thousands_is_one_step(server: RedisServer) -> None:
         assert len(store.append(batch, fold).accepted) == 5_000
         assert store.append(batch, fold).accepted == ()
         before, position = store.load()
-        assert (before, position) == (fold(batch).climbed(0.0), 5_000)
+        assert (before, position) == (fold(batch).climbed(0.0), (5_000,))
         assert store.clear_feedback("review", None, fold) == 2_500
         assert store.trim(at(DAY_S)) == 2_500
         assert server.client.hlen(f"tiercel:{{{next(NAMES) - 1}}}:ids") == 0

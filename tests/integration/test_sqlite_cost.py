@@ -27,7 +27,7 @@ QUESTIONS: dict[str, Callable[[SqliteStore], object]] = {
     "a decision": lambda store: store.decision("dec_7"),
     "decision of a completion": lambda store: store.decision_of_completion("cmpl_7"),
     "recent decisions": lambda store: store.recent_decisions(20),
-    "what is new": lambda store: store.events_after(END[store.path.name] - 5, 100),
+    "what is new": lambda store: store.events_after((END[store.path.name] - 5,), 100),
     "a repeated rating": lambda store: store.append(
         [feedback("f7", seconds=7, segment=stage_segment("work", "1"))], fold
     ),

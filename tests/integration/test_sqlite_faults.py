@@ -88,7 +88,7 @@ def everything(store: SqliteStore) -> list[Event]:
         record = store.decision(f"dec_{n}")
         if record is not None:
             found += [record.decision, *record.outcomes, *record.feedback]
-    log, _ = store.events_after(end - 50, 1_000)
+    log, _ = store.events_after((end[0] - 50,), 1_000)
     return [*found, *log]
 
 
@@ -130,7 +130,7 @@ def test_no_damage_stops_a_start_and_none_is_taken_for_data(
         with closing(SqliteStore(path)) as store:
             if set_aside(folder):
                 fates["put aside"] += 1
-                assert store.load()[1] == 0
+                assert store.load()[1] == (0,)
                 continue
             assert store.load()[0] == state
             try:
@@ -243,7 +243,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 assert failed > 100, failed
 for number in range(2_000):
     kept += len(store.append([outcome(number)], fold).accepted)
-print(kept, store.load()[1])
+print(kept, *store.load()[1])
 """
     command = [sys.executable, "-c", program, str(tmp_path / "log.db")]
     done = subprocess.run(
@@ -258,7 +258,7 @@ def test_a_file_that_stays_locked_is_unavailable_and_then_available(tmp_path: Pa
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnavailable, match="SQLITE_BUSY"):
             store.append([outcome(1)], fold)
-        assert store.load()[1] == 0
+        assert store.load()[1] == (0,)
         other.execute("ROLLBACK")
         assert store.append([outcome(1)], fold).accepted
 

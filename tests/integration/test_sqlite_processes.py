@@ -45,7 +45,7 @@ def test_eight_processes_find_the_same_damage(tmp_path: Path) -> None:
     aside = [entry.name for entry in tmp_path.iterdir() if ".corrupt-" in entry.name]
     assert len(aside) == 1
     with closing(SqliteStore(path)) as store:
-        assert store.load()[1] == PROCESSES
+        assert store.load()[1] == (PROCESSES,)
 
 
 def test_a_rebuild_begins_again_when_the_log_was_changed_under_it(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from tiercel.adapters.memory_store import MemoryStore
 from tiercel.adapters.parquet_log import ParquetArchive, folder, read_events, writer, writing
 from tiercel.core.statistics.fold import fold
 from tiercel.domain.events import Event
+from tiercel.ports import START
 from tiercel.services.export import export_log
 
 few_days = st.integers(0, 3 * 86_400).map(float)
@@ -25,7 +26,7 @@ batches = st.lists(st.tuples(st.lists(events(seconds=few_days), max_size=12), st
 
 
 def log(store: MemoryStore) -> list[Event]:
-    return list(store.events_after(0, 1_000)[0])
+    return list(store.events_after(START, 1_000)[0])
 
 
 @given(batches, st.integers(1, 9))

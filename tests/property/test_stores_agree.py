@@ -28,7 +28,7 @@ from tiercel.core.statistics.fold import fold
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.errors import PositionLost
 from tiercel.domain.events import Event, Feedback
-from tiercel.ports import Store
+from tiercel.ports import START, Position, Store
 
 DAY_S = 86_400
 
@@ -42,7 +42,7 @@ class Stores(RuleBasedStateMachine):
         self.stores: list[Store] = []
         self.learn_every = 0
         self.follower = Knowledge()
-        self.position = 0
+        self.position: Position = START
         self.compacted_at_s = 0.0
         self.day = 0
         # what was accepted and not cleared, and of the ratings those that no other took the place of

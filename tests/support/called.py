@@ -9,6 +9,7 @@ from tiercel.config.settings import Settings
 from tiercel.domain.events import Outcome
 from tiercel.domain.request import RequestContext
 from tiercel.library.router import AsyncRouter
+from tiercel.ports import START
 from tiercel.services.completion import Answer
 from tiercel.testing import ManualClock, Reply, ScriptedProvider
 
@@ -50,5 +51,5 @@ class Called:
     def outcomes(self) -> list[Outcome]:
         """Everything recorded, in order."""
         self.router.learner.flush(10)
-        events, _ = self.router.store.events_after(0, 1000)
+        events, _ = self.router.store.events_after(START, 1000)
         return [event for event in events if isinstance(event, Outcome)]

@@ -20,7 +20,7 @@ from tiercel.domain.errors import StoreUnavailable
 from tiercel.domain.events import Event
 from tiercel.domain.samples import SAMPLE_AGENTS
 from tiercel.library.router import AsyncRouter
-from tiercel.ports import Appended, Clock, DecisionRecord, Fold, Provider
+from tiercel.ports import Appended, Clock, DecisionRecord, Fold, Position, Provider
 from tiercel.testing import ScriptedProvider
 
 PROVIDER = "scripted"
@@ -60,7 +60,7 @@ class AwayStore(MemoryStore):
         self._check()
         return super().append(events, fold)
 
-    def events_after(self, position: int, limit: int) -> tuple[Sequence[Event], int]:
+    def events_after(self, position: Position, limit: int) -> tuple[Sequence[Event], Position]:
         self._check()
         return super().events_after(position, limit)
 

@@ -15,7 +15,7 @@ from tiercel.domain.decision import Decision
 from tiercel.domain.events import Feedback
 from tiercel.domain.request import RequestContext
 from tiercel.library.router import AsyncRouter
-from tiercel.ports import ProviderResponse
+from tiercel.ports import START, ProviderResponse
 from tiercel.services.judging import Judging, JudgingSettings
 from tiercel.testing import ManualClock, Reply, ScriptedProvider, completion
 
@@ -98,7 +98,7 @@ class Bench:
 
     def logged(self, kind: type[Any]) -> list[Any]:
         self.router.learner.flush(10)
-        events, _ = self.router.store.events_after(0, 10_000)
+        events, _ = self.router.store.events_after(START, 10_000)
         return [event for event in events if isinstance(event, kind)]
 
     def ratings(self) -> list[Feedback]:

@@ -10,7 +10,7 @@ from tiercel.adapters.redis_store import RedisStore
 from tiercel.adapters.sqlite_store import SqliteStore
 from tiercel.core.statistics.fold import OVERALL, fold
 from tiercel.core.statistics.knowledge import Knowledge
-from tiercel.ports import Store
+from tiercel.ports import START, Store
 
 PROCESSES = 8
 BATCHES = 40
@@ -89,13 +89,13 @@ def all_write(where: str, *, batches: int = BATCHES) -> int:
     assert accepted == plain + revised + batches
     store = opened(where)
     state, position = store.load()
-    assert position == accepted
+    assert sum(position) == accepted
     overall = [sums for (key, _), sums in state.sums.items() if key == OVERALL]
     assert sum(sums.requests for sums in overall) == batches
     assert sum(sums.ratings for sums in overall) == plain + SHARED * PROCESSES
 
     follower = Knowledge()
-    found, _ = store.events_after(0, accepted)
+    found, _ = store.events_after(START, accepted)
     follower.add(fold(found))
     assert follower.export().climbed(0.0) == fold(found).climbed(0.0)
     store.rebuild(fold)

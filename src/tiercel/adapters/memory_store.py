@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tiercel.adapters.codec import as_logged, kind_of
+from tiercel.adapters.undivided import place_of
 from tiercel.core.logbook import Rater, conflicts, day_start, event_time, rater, revise
 from tiercel.core.statistics.fold import Deltas, fold, micros
 from tiercel.core.statistics.forget import forget_ratings
@@ -19,7 +20,7 @@ from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import PositionLost
 from tiercel.domain.events import Event, Feedback, Outcome
-from tiercel.ports import Appended, DecisionRecord, Fold
+from tiercel.ports import Appended, DecisionRecord, Fold, Position, Span
 
 _Dated = tuple[int, int, Feedback]
 """A rating with its time and its position in the log, by which it sorts."""
@@ -62,23 +63,28 @@ class MemoryStore:
                 fresh[identity] = event
                 accepted.append(event)
             deltas = fold(accepted)
-            first = self._position + 1
+            before = self._position
             for event in accepted:
                 self._position += 1
                 self._log.append((self._position, event))
                 self._index(self._position, event)
         if not accepted:
             return Appended((), deltas, tuple(refused))
-        return Appended(tuple(accepted), deltas, tuple(refused), first, first + len(accepted) - 1)
+        return Appended(tuple(accepted), deltas, tuple(refused), (Span(0, before, before + len(accepted)),))
 
-    def events_after(self, position: int, limit: int) -> tuple[Sequence[Event], int]:
+    def events_after(self, position: Position, limit: int) -> tuple[Sequence[Event], Position]:
         """See `EventStore.events_after`."""
+        after = place_of(position)
         with self._lock:
-            if position < self._floor:
+            if after < self._floor:
                 raise PositionLost
-            first = bisect_right(self._log, position, key=_position)
+            first = bisect_right(self._log, after, key=_position)
             found = self._log[first : first + limit]
-        return [event for _, event in found], (found[-1][0] if found else position)
+        return [event for _, event in found], (found[-1][0] if found else after,)
+
+    def oldest(self) -> Position:
+        """See `EventStore.oldest`."""
+        return (self._floor,)
 
     def decision(self, decision_id: str) -> DecisionRecord | None:
         """See `EventStore.decision`."""
@@ -148,13 +154,13 @@ class MemoryStore:
                 self._enter([entry for entry in self._log if entry[0] not in gone])
         return len(old)
 
-    def load(self) -> tuple[Deltas, int]:
+    def load(self) -> tuple[Deltas, Position]:
         """See `StateStore.load`."""
         with self._lock:
             state = Deltas()
             state.merge(self._trimmed)
             state.merge(self._teach([event for _, event in self._log]))
-            return state.climbed(self._compacted_at_s), self._position
+            return state.climbed(self._compacted_at_s), (self._position,)
 
     def compact(self, now: datetime) -> None:
         """See `StateStore.compact`."""

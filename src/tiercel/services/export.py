@@ -8,8 +8,7 @@ from datetime import datetime
 
 from tiercel.core.logbook import event_time
 from tiercel.domain.errors import InvalidInput, PositionLost
-from tiercel.ports import Archive, Mark, Store
-from tiercel.services.logged_history import can_follow, first_readable
+from tiercel.ports import Archive, Mark, Position, Store
 
 _READ = 1_000
 
@@ -22,9 +21,9 @@ class Exported:
     """
 
     events: int
-    after: int
-    position: int
-    missing_from: int | None = None
+    after: Position
+    position: Position
+    missing_from: Position | None = None
 
 
 def export_log(
@@ -57,33 +56,41 @@ def export_log(
             progress(count, event_time(events[-1]))
 
 
-def _start(store: Store, mark: Mark | None, *, again: bool) -> int:
+def _start(store: Store, mark: Mark | None, *, again: bool) -> Position:
+    oldest = store.oldest()
     if mark is None:
-        return first_readable(store)
-    if not _is_of(store, mark):
-        raise _of_another_log(mark)
-    if can_follow(store, mark.position):
-        return mark.position
-    oldest = first_readable(store)
-    if oldest < mark.position:
-        raise _of_another_log(mark)
-    if again:
         return oldest
-    raise _lost(mark.position)
+    if len(mark.position) != len(oldest) or not _is_of(store, mark):
+        raise _of_another_log(mark)
+    try:
+        store.events_after(mark.position, 1)
+    except PositionLost as error:
+        readable = tuple(map(max, mark.position, oldest))
+        if readable == mark.position:
+            raise _of_another_log(mark) from error
+        if again:
+            return readable
+        raise _lost(mark.position) from error
+    return mark.position
 
 
-def _lost(position: int) -> PositionLost:
+def shown(position: Position) -> str:
+    """A position as people read it: 1,234, or a figure for each partition."""
+    return "/".join(f"{place:,}" for place in position)
+
+
+def _lost(position: Position) -> PositionLost:
     return PositionLost(
-        f"the log can no longer be followed from position {position}, where the export ended: ratings were cleared, "
-        "the state was rebuilt, or entries were removed by age before they were exported; --again keeps what was "
-        "exported and goes on from the oldest entry that can be read"
+        f"the log can no longer be followed from position {shown(position)}, where the export ended: ratings were "
+        "cleared, the state was rebuilt, or entries were removed by age before they were exported; --again keeps what "
+        "was exported and goes on from the oldest entry that can be read"
     )
 
 
 def _of_another_log(mark: Mark) -> InvalidInput:
     return InvalidInput(
-        f"the log does not hold {mark.event_id!r} at position {mark.position}, where the last export ended: this is "
-        "another log, or an older copy of it; export it to another folder"
+        f"the log does not hold {mark.event_id!r} at position {shown(mark.position)}, where the last export ended: "
+        "this is another log, or an older copy of it; export it to another folder"
     )
 
 
@@ -91,8 +98,15 @@ def _is_of(store: Store, mark: Mark) -> bool:
     """Whether the last event that was copied is where it was; where that cannot be told, yes."""
     if not mark.event_id:
         return True
-    try:
-        events, position = store.events_after(mark.position - 1, 1)
-    except PositionLost:
-        return True
-    return position == mark.position and [event.id for event in events] == [mark.event_id]
+    for partition, place in enumerate(mark.position):
+        if place == 0:
+            continue
+        before = (*mark.position[:partition], place - 1, *mark.position[partition + 1 :])
+        try:
+            # room for one of each partition: so the one at `place` is among them
+            events, _ = store.events_after(before, len(before))
+        except PositionLost:
+            return True
+        if mark.event_id in (event.id for event in events):
+            return True
+    return False

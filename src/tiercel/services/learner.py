@@ -17,7 +17,7 @@ from tiercel.core.statistics.fold import fold, micros
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.errors import PositionLost, StoreUnavailable
 from tiercel.domain.events import Event, StandingChange
-from tiercel.ports import Appended, Clock, Store
+from tiercel.ports import START, Appended, Clock, Position, Store
 from tiercel.services.group_commit import CommitSettings, CommitStatus, GroupCommit, Receipt
 from tiercel.services.labels import labelled
 
@@ -59,7 +59,7 @@ class Learner:
         self._commits = GroupCommit(
             self._commit, self._idle, monotonic_s=clock.monotonic_s, settings=settings or CommitSettings()
         )
-        self._position = 0
+        self._position: Position = START
         self._load()
 
     @property
@@ -139,12 +139,13 @@ class Learner:
 
     def _append(self, events: Sequence[Event]) -> Appended:
         appended = self.store.append(events, fold)
-        if len(appended.accepted) < len(events) or appended.first_position != self._position + 1:
+        reached = appended.follow(self._position) if len(appended.accepted) == len(events) else None
+        if reached is None:
             # another process logged in between, or an earlier try did more than it could tell: read the log on
             while self._learn_next():
                 pass
         else:
-            self._learn(appended, appended.last_position)
+            self._learn(appended, reached)
         if appended.accepted:
             changes = self._reviewed(appended)
             if changes:
@@ -166,7 +167,7 @@ class Learner:
         deltas, self._position = self.store.load()
         self.knowledge.replace(deltas)
 
-    def _learn(self, appended: Appended, position: int) -> None:
+    def _learn(self, appended: Appended, position: Position) -> None:
         self.knowledge.add(appended.deltas, now_us=micros(self.clock.now()))
         self._position = position
         for listener in self._listeners:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from tiercel.domain.catalogue import ModelProfile
 from tiercel.domain.decision import Decision
-from tiercel.domain.errors import PositionLost
 from tiercel.domain.events import Event, Feedback, Outcome, StandingChange
 from tiercel.ports import Store
 
@@ -65,35 +64,12 @@ def history_of(events: Iterable[Event]) -> History:
 
 
 def _events(store: Store) -> Iterator[Event]:
-    position = first_readable(store)
+    position = store.oldest()
     while True:
         events, position = store.events_after(position, _READ)
         if not events:
             return
         yield from events
-
-
-def first_readable(store: Store) -> int:
-    """The lowest position that the log can be followed from: what was trimmed, or changed since, is before it."""
-    if can_follow(store, 0):
-        return 0
-    lost, readable = 0, store.load()[1]
-    while readable - lost > 1:
-        middle = (lost + readable) // 2
-        if can_follow(store, middle):
-            readable = middle
-        else:
-            lost = middle
-    return readable
-
-
-def can_follow(store: Store, position: int) -> bool:
-    """Whether the log still tells everything that was logged after `position`."""
-    try:
-        store.events_after(position, 1)
-    except PositionLost:
-        return False
-    return True
 
 
 def models_of(history: History, known: Sequence[ModelProfile] = ()) -> tuple[ModelProfile, ...]:

@@ -12,6 +12,7 @@ from support.in_process import client, gateway_settings, gateway_state
 from tiercel.apps.gateway.state import GatewayState
 from tiercel.config.settings import RouteSettings
 from tiercel.domain.events import Feedback
+from tiercel.ports import START
 from tiercel.testing import ManualClock
 
 
@@ -135,5 +136,5 @@ def test_many_clients_at_once_count_exactly(state: GatewayState) -> None:
         )
         stats = http.get("/v1/stats").json()["overall"]
     assert (stats["total_requests"], stats["ratings"], stats["avg_quality"]) == (40, 40, 0.75)
-    events, _ = state.router.store.events_after(0, 1000)
+    events, _ = state.router.store.events_after(START, 1000)
     assert len({event.id for event in events if isinstance(event, Feedback)}) == 40

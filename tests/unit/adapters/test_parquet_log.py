@@ -17,6 +17,7 @@ from tiercel.adapters.parquet_log import is_export, read_events, writing
 from tiercel.adapters.parquet_log.tables import SCHEMAS
 from tiercel.domain.errors import InvalidInput, MissingDependency, TiercelError
 from tiercel.domain.events import Event
+from tiercel.ports import Mark
 
 MIDNIGHT = datetime(2026, 1, 31, tzinfo=UTC)
 EVERY_KIND: list[Event] = [
@@ -31,8 +32,8 @@ EVERY_KIND: list[Event] = [
 
 def exported(path: Path, events: list[Event]) -> Path:
     with writing(path) as archive:
-        archive.begin(0)
-        archive.add(events, len(events))
+        archive.begin((0,))
+        archive.add(events, (len(events),))
         archive.flush()
     return path
 
@@ -96,7 +97,7 @@ def break_manifest(path: Path) -> None:
 
 
 def age_manifest(path: Path) -> None:
-    (path / "_tiercel.json").write_text('{"format": 2}')
+    (path / "_tiercel.json").write_text('{"format": 3}')
 
 
 def add_a_file(path: Path) -> None:
@@ -108,7 +109,7 @@ def add_a_file(path: Path) -> None:
     [
         (remove_manifest, "holds parts of an export and no manifest", "is no export of a log"),
         (break_manifest, "is no manifest of an export", "is no manifest of an export"),
-        (age_manifest, "has format 2, and this tiercel knows 1: upgrade", "has format 2"),
+        (age_manifest, "has format 3, and this tiercel knows 2: upgrade", "has format 3"),
         (add_a_file, "mine.parquet is no part of an export", "mine.parquet is no part of an export"),
     ],
 )
@@ -122,6 +123,17 @@ def test_nothing_is_guessed_and_nothing_removed(
     with pytest.raises(InvalidInput, match=reads):
         list(read_events(tmp_path))
     assert files(tmp_path) == before
+
+
+def test_an_export_of_the_first_format_goes_on(tmp_path: Path) -> None:
+    exported(tmp_path, EVERY_KIND)
+    (tmp_path / "_tiercel.json").write_text('{"format": 1, "position": 6, "event_id": "alert_1/resolved"}')
+    with writing(tmp_path) as archive:
+        assert archive.mark == Mark((6,), "alert_1/resolved")
+        archive.add([decision(2)], (7,))
+        archive.flush()
+    assert list(read_events(tmp_path)) == [*EVERY_KIND, decision(2)]
+    assert "decisions/day=2026-01-01/part-7-7.parquet" in files(tmp_path)
 
 
 def test_a_part_that_is_no_parquet_is_named(tmp_path: Path) -> None:

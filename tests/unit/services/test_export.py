@@ -13,7 +13,7 @@ from tiercel.adapters.sqlite_store import SqliteStore
 from tiercel.core.statistics.fold import fold
 from tiercel.domain.errors import InvalidInput, PositionLost
 from tiercel.domain.events import Event
-from tiercel.ports import Mark, Store
+from tiercel.ports import START, Mark, Position, Store
 from tiercel.services.export import Exported, export_log
 
 DAY_S = 86_400
@@ -25,13 +25,13 @@ class Copy:
     def __init__(self) -> None:
         self.mark: Mark | None = None
         self.events: list[Event] = []
-        self.began: list[int] = []
+        self.began: list[Position] = []
 
-    def begin(self, position: int) -> None:
+    def begin(self, position: Position) -> None:
         self.mark = Mark(position)
         self.began.append(position)
 
-    def add(self, events: Sequence[Event], position: int) -> None:
+    def add(self, events: Sequence[Event], position: Position) -> None:
         self.events += events
         self.mark = Mark(position, events[-1].id)
 
@@ -42,7 +42,7 @@ class Copy:
 class StrictStore(MemoryStore):
     """Knows as a server does that a position is beyond its end."""
 
-    def events_after(self, position: int, limit: int) -> tuple[Sequence[Event], int]:
+    def events_after(self, position: Position, limit: int) -> tuple[Sequence[Event], Position]:
         if position > self.load()[1]:
             raise PositionLost
         return super().events_after(position, limit)
@@ -64,14 +64,14 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 def test_only_what_is_new_is_copied(store: Store) -> None:
     copy = Copy()
-    assert export_log(store, copy) == Exported(0, 0, 0)
+    assert export_log(store, copy) == Exported(0, (0,), (0,))
     store.append([decision(1), outcome(1)], fold)
-    assert export_log(store, copy) == Exported(2, 0, 2)
-    assert export_log(store, copy) == Exported(0, 2, 2)
+    assert export_log(store, copy) == Exported(2, (0,), (2,))
+    assert export_log(store, copy) == Exported(0, (2,), (2,))
     store.append([feedback("f1", decision_id="dec_1")], fold)
     told: list[int] = []
-    assert export_log(store, copy, progress=lambda count, _: told.append(count)) == Exported(1, 2, 3)
-    assert (copy.events, copy.began, told) == (list(store.events_after(0, 9)[0]), [0], [1])
+    assert export_log(store, copy, progress=lambda count, _: told.append(count)) == Exported(1, (2,), (3,))
+    assert (copy.events, copy.began, told) == (list(store.events_after(START, 9)[0]), [(0,)], [1])
 
 
 def test_what_was_removed_after_it_was_copied_is_no_loss(store: Store) -> None:
@@ -80,7 +80,7 @@ def test_what_was_removed_after_it_was_copied_is_no_loss(store: Store) -> None:
     export_log(store, copy)
     store.append([outcome(3, seconds=3 * DAY_S)], fold)
     store.trim(at(3 * DAY_S))
-    assert export_log(store, copy) == Exported(1, 3, 4)
+    assert export_log(store, copy) == Exported(1, (3,), (4,))
 
 
 def trim(store: Store) -> None:
@@ -106,10 +106,10 @@ def test_what_can_no_longer_be_told_is_said_and_again_goes_on(store: Store, chan
         export_log(store, copy)
     assert len(copy.events) == 1
     exported = export_log(store, copy, again=True)
-    assert exported.missing_from == 1
-    assert copy.began == [0, exported.after]
+    assert exported.missing_from == (1,)
+    assert copy.began == [(0,), exported.after]
     store.append([outcome(4, seconds=3 * DAY_S)], fold)
-    assert export_log(store, copy) == Exported(1, exported.position, exported.position + 1)
+    assert export_log(store, copy) == Exported(1, exported.position, (exported.position[0] + 1,))
     assert [event.id for event in copy.events][-1] == "dec_4/small"
     assert len({event.id for event in copy.events}) == len(copy.events)
 
@@ -117,25 +117,25 @@ def test_what_can_no_longer_be_told_is_said_and_again_goes_on(store: Store, chan
 def test_what_is_lost_while_it_is_read_is_lost_after_what_was_read(store: Store) -> None:
     copy = Copy()
     store.append([outcome(n) for n in range(1_500)], fold)
-    with pytest.raises(PositionLost, match=r"from position 1000, where .* --again"):
+    with pytest.raises(PositionLost, match=r"from position 1,000, where .* --again"):
         export_log(store, copy, progress=lambda _, __: store.rebuild(fold))
-    assert copy.mark == Mark(1_000, "dec_999/small")
+    assert copy.mark == Mark((1_000,), "dec_999/small")
     assert len(copy.events) == 1_000
 
 
 def test_again_is_no_matter_where_nothing_is_lost(store: Store) -> None:
     copy = Copy()
     store.append([outcome(1)], fold)
-    assert export_log(store, copy, again=True) == Exported(1, 0, 1)
-    assert export_log(store, copy, again=True) == Exported(0, 1, 1)
-    assert copy.began == [0]
+    assert export_log(store, copy, again=True) == Exported(1, (0,), (1,))
+    assert export_log(store, copy, again=True) == Exported(0, (1,), (1,))
+    assert copy.began == [(0,)]
 
 
 def test_the_first_copy_of_a_trimmed_log_begins_where_it_can(store: Store) -> None:
     copy = Copy()
     store.append([outcome(n, seconds=n * DAY_S) for n in range(4)], fold)
     store.trim(at(2 * DAY_S))
-    assert export_log(store, copy) == Exported(2, 2, 4)
+    assert export_log(store, copy) == Exported(2, (2,), (4,))
 
 
 @pytest.mark.parametrize("others", [0, 1, 2, 3])

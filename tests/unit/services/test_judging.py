@@ -17,6 +17,7 @@ from tiercel.domain.errors import ProviderUnreachable
 from tiercel.domain.events import CLIENT_LEFT, Outcome
 from tiercel.domain.request import RequestContext
 from tiercel.library.router import Router
+from tiercel.ports import START
 from tiercel.services import judged_answers
 from tiercel.services.completion import AllModelsFailed
 from tiercel.services.intake import FeedbackIntake
@@ -197,7 +198,7 @@ async def test_a_judge_that_never_answers_delays_neither_answers_nor_the_end(ben
         await b.router.close()
     assert (b.fates(), b.counts.under_way) == ({"drawn": 10, "dropped": 10}, 0)
     assert (b.judging.closed, b.answering.closed) == (True, True)
-    ended = [e for e in b.store.events_after(0, 1000)[0] if isinstance(e, Outcome) and e.model == "judge"]
+    ended = [e for e in b.store.events_after(START, 1000)[0] if isinstance(e, Outcome) and e.model == "judge"]
     assert [(outcome.success, outcome.error) for outcome in ended] == [(True, CLIENT_LEFT)] * 2
 
 

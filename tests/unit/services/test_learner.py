@@ -13,7 +13,7 @@ from tiercel.core.statistics.fold import OVERALL, fold
 from tiercel.domain.errors import BufferFull, StoreError, StoreUnavailable
 from tiercel.domain.events import Feedback, Outcome
 from tiercel.domain.request import stage_segment
-from tiercel.ports import Appended
+from tiercel.ports import START, Appended
 from tiercel.services.group_commit import CommitSettings, _Batch
 from tiercel.services.learner import Learner
 from tiercel.testing import EPOCH, ManualClock
@@ -45,7 +45,7 @@ def test_what_is_recorded_is_logged_and_learned() -> None:
     receipt = opened.record(outcome(1), outcome(2))
     assert len(receipt.accepted) == 2
     assert opened.knowledge.sums(OVERALL).requests == 2
-    assert len(store.events_after(0, 10)[0]) == 2
+    assert len(store.events_after(START, 10)[0]) == 2
     opened.close()
 
 
@@ -63,7 +63,7 @@ def test_what_is_left_is_committed_by_closing() -> None:
     for number in range(10):
         assert opened.leave(outcome(number))
     opened.close()
-    assert len(store.events_after(0, 100)[0]) == 10
+    assert len(store.events_after(START, 100)[0]) == 10
 
 
 def test_while_the_store_is_away_events_wait_and_then_arrive_once() -> None:
@@ -107,7 +107,7 @@ def test_two_processes_learn_the_same_from_one_log() -> None:
     other.record(outcome(2))
     one.record(outcome(3))
     other.catch_up()
-    assert one.knowledge.export() == other.knowledge.export() == fold(store.events_after(0, 10)[0])
+    assert one.knowledge.export() == other.knowledge.export() == fold(store.events_after(START, 10)[0])
     one.close()
     other.close()
 

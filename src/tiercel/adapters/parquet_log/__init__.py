@@ -1,7 +1,7 @@
 """The log as a folder of Parquet files: what `tiercel export` writes, and other tools and `tiercel ope` read.
 
     FOLDER/_tiercel.json                                     how far the log was exported
-    FOLDER/decisions/day=2026-01-31/part-1-90000.parquet     what was logged at positions 1 to 90000, of that UTC day
+    FOLDER/decisions/day=2026-01-31/part-1-90000.parquet     the first 90000 exported, of that UTC day
     FOLDER/outcomes/... feedback/... standings/... alerts/...
 
 writer.py   adds to a folder

@@ -17,12 +17,21 @@ from tiercel.ports import Mark
 MANIFEST = "_tiercel.json"
 UNFINISHED = ".unfinished"
 """What the name of a file ends with while it is written: nobody takes it for Parquet."""
-_FORMAT = 1
+_FORMAT = 2
+_UNDIVIDED = 1
+"""The format when a log had one partition and rows had the numbers of its entries."""
 _PART = re.compile(r"part-(\d+)-(\d+)\.parquet")
 
 
+class Manifest(NamedTuple):
+    """What was exported: so many `events`, and how far that is in the log."""
+
+    events: int
+    mark: Mark
+
+
 class Part(NamedTuple):
-    """A file of a table's rows of one day, of what was logged from `first` to `last`."""
+    """A file of a table's rows of one day, of the `first` to the `last` event that was exported."""
 
     first: int
     last: int
@@ -56,14 +65,17 @@ def unfinished(folder: Path) -> Iterator[Path]:
         yield from (folder / kind.table).glob(f"day=*/*{UNFINISHED}")
 
 
-def read_mark(folder: Path) -> Mark | None:
-    """How far the log was exported; None where no export was begun. Raises `InvalidInput`."""
+def read_manifest(folder: Path) -> Manifest | None:
+    """What was exported; None where no export was begun. Raises `InvalidInput`."""
     path = folder / MANIFEST
     try:
         found = json.loads(path.read_bytes())
+        if found["format"] == _UNDIVIDED:
+            place = int(found["position"])
+            return Manifest(place, Mark((place,), str(found["event_id"])))
         if found["format"] != _FORMAT:
             raise InvalidInput(f"{path} has format {found['format']!r}, and this tiercel knows {_FORMAT}: upgrade it")
-        return Mark(int(found["position"]), str(found["event_id"]))
+        return Manifest(int(found["events"]), Mark(tuple(map(int, found["position"])), str(found["event_id"])))
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
@@ -72,11 +84,11 @@ def read_mark(folder: Path) -> Mark | None:
         raise InvalidInput(f"{path} is no manifest of an export: restore it, or export to another folder") from error
 
 
-def write_mark(folder: Path, mark: Mark) -> None:
-    """Say how far the log was exported: the old manifest stands until the new one does. Raises `OSError`."""
+def write_manifest(folder: Path, events: int, mark: Mark) -> None:
+    """Say what was exported: the old manifest stands until the new one does. Raises `OSError`."""
     path = folder / MANIFEST
     new = path.with_name(path.name + UNFINISHED)
-    said = {"format": _FORMAT, "position": mark.position, "event_id": mark.event_id}
+    said = {"format": _FORMAT, "events": events, "position": mark.position, "event_id": mark.event_id}
     new.write_text(json.dumps(said) + "\n", encoding="utf-8")
     to_disk(new)
     new.replace(path)

@@ -9,7 +9,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from tiercel.adapters.parquet_log.folder import MANIFEST, Part, parts, read_mark, tables
+from tiercel.adapters.parquet_log.folder import MANIFEST, Part, parts, read_manifest, tables
 from tiercel.adapters.parquet_log.rows import KINDS
 from tiercel.domain.errors import InvalidInput
 from tiercel.domain.events import Event
@@ -23,11 +23,11 @@ def read_events(folder: Path) -> Iterator[Event]:
 
     Holds what one writing held in memory. Raises `InvalidInput` for a folder that is no export, `MissingDependency`.
     """
-    mark = read_mark(folder)
-    if mark is None:
+    manifest = read_manifest(folder)
+    if manifest is None:
         raise InvalidInput(f"{folder} is no export of a log: there is no {MANIFEST} in it")
     # a part beyond the manifest is of a writer at work, or one that crashed
-    finished = sorted(part for part in parts(folder) if part.last <= mark.position)
+    finished = sorted(part for part in parts(folder) if part.last <= manifest.events)
     for _, together in groupby(finished, key=itemgetter(0)):
         of_parts = [_events(folder, part) for part in together]
         yield from (event for _, event in merge(*of_parts, key=itemgetter(0)))

@@ -16,18 +16,19 @@ from typing import Any
 
 from tiercel.adapters.parquet_log.folder import (
     UNFINISHED,
+    Manifest,
     Part,
     parts,
-    read_mark,
+    read_manifest,
     tables,
     to_disk,
     unfinished,
-    write_mark,
+    write_manifest,
 )
 from tiercel.adapters.parquet_log.rows import KIND_OF, Row, day_of
 from tiercel.domain.errors import InvalidInput, TiercelError
 from tiercel.domain.events import Event
-from tiercel.ports import Mark
+from tiercel.ports import START, Mark, Position
 
 if sys.platform != "win32":
     import fcntl
@@ -70,46 +71,45 @@ class ParquetArchive:
         self._tables = tables()
         self._events_at_once, self._bytes_at_once = events_at_once, bytes_at_once
         self.rows, self.parts, self.size_bytes = Counter[str](), 0, 0
-        mark = read_mark(folder)
-        self._clear_away(mark)
-        self._written = mark
-        self._reached = mark or Mark(0)
+        found = read_manifest(folder)
+        self._clear_away(found)
+        self._written = found.mark if found else None
+        self._reached = self._written or Mark(START)
+        self._written_events = self._events = found.events if found else 0
         self._pending: defaultdict[tuple[str, str], list[Any]] = defaultdict(list)
-        self._pending_events = self._pending_bytes = 0
+        self._pending_bytes = 0
 
     @property
     def mark(self) -> Mark | None:
         """See `Archive.mark`."""
         return self._written
 
-    def begin(self, position: int) -> None:
+    def begin(self, position: Position) -> None:
         """See `Archive.begin`."""
         self.flush()
         self._say(Mark(position))
 
-    def add(self, events: Sequence[Event], position: int) -> None:
+    def add(self, events: Sequence[Event], position: Position) -> None:
         """See `Archive.add`."""
-        first = position - len(events) + 1
         rows: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
-        for place, event in enumerate(events, first):
+        for place, event in enumerate(events, self._events + 1):
             kind = KIND_OF[type(event)]
             rows[kind.table, day_of(event)].append({"position": place, **kind.row(event)})
         for (table, day), found in rows.items():
             batch = self._tables.batch_of(table, found)
             self._pending[table, day].append(batch)
             self._pending_bytes += batch.nbytes
-        self._pending_events += len(events)
+        self._events += len(events)
         self._reached = Mark(position, events[-1].id)
-        if self._pending_events >= self._events_at_once or self._pending_bytes >= self._bytes_at_once:
+        if self._events - self._written_events >= self._events_at_once or self._pending_bytes >= self._bytes_at_once:
             self.flush()
 
     def flush(self) -> None:
         """See `Archive.flush`."""
         if not self._pending:
             return
-        first = self._written.position + 1 if self._written else 1
         fresh = {
-            Part(first, self._reached.position, table, day).path(self._folder): (table, batches)
+            Part(self._written_events + 1, self._events, table, day).path(self._folder): (table, batches)
             for (table, day), batches in self._pending.items()
         }
         for path, (table, batches) in fresh.items():
@@ -126,19 +126,20 @@ class ParquetArchive:
         self.parts += len(fresh)
         self._say(self._reached)
         self._pending.clear()
-        self._pending_events = self._pending_bytes = 0
+        self._pending_bytes = 0
 
     def _say(self, mark: Mark) -> None:
-        write_mark(self._folder, mark)
+        write_manifest(self._folder, self._events, mark)
         self._written = self._reached = mark
+        self._written_events = self._events
 
-    def _clear_away(self, mark: Mark | None) -> None:
+    def _clear_away(self, found: Manifest | None) -> None:
         """What the last writer was about to export when it ended. Without a manifest nobody knows what that is."""
         for path in unfinished(self._folder):
             path.unlink()
         for part in list(parts(self._folder)):
-            if mark is None:
+            if found is None:
                 said = "holds parts of an export and no manifest: restore it, or export to another folder"
                 raise InvalidInput(f"{self._folder} {said}")
-            if part.first > mark.position:
+            if part.first > found.events:
                 part.path(self._folder).unlink()

@@ -13,13 +13,14 @@ from tiercel.adapters.redis_store.keys import US_PER_DAY, Key, Keys
 from tiercel.adapters.redis_store.log_index import Logged
 from tiercel.adapters.redis_store.server import Server
 from tiercel.adapters.redis_store.upkeep import Upkeep
+from tiercel.adapters.undivided import place_of
 from tiercel.core.logbook import day_start, event_time
 from tiercel.core.statistics.fold import Deltas, fold, micros
 from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import PositionLost, StoreError, StoreUnavailable
 from tiercel.domain.events import Event, Feedback, Outcome
-from tiercel.ports import Appended, DecisionRecord, Fold
+from tiercel.ports import Appended, DecisionRecord, Fold, Position, Span
 
 log = logging.getLogger("tiercel.store")
 
@@ -60,26 +61,31 @@ class RedisStore:
             return Appended((), Deltas())
         logged = [as_logged(event) for event in events]
         appended = self._until_done(lambda: self._append(logged, fold))
-        end = appended.last_position
-        if end // self._learn_every > (end - len(appended.accepted)) // self._learn_every:
+        if any(last // self._learn_every > before // self._learn_every for _, before, last in appended.spans):
             try:
                 self._upkeep.learn(fold)
             except StoreError as error:  # what was appended is in the log, whatever becomes of the state
                 log.warning("the state was not brought up to date, a later commit will try again: %s", error)
         return appended
 
-    def events_after(self, position: int, limit: int) -> tuple[Sequence[Event], int]:
+    def events_after(self, position: Position, limit: int) -> tuple[Sequence[Event], Position]:
         """See `EventStore.events_after`."""
+        after = place_of(position)
         answer, entries = self._server.ask(
-            progress.asked(self._keys), log_index.stretch(self._keys, position, max(limit, 0)), at_once=True
+            progress.asked(self._keys), log_index.stretch(self._keys, after, max(limit, 0)), at_once=True
         )
         now = progress.read(answer)
         followed = self._followed = self._followed or now.log
         # another log took the place of the one that was read, or the server lost its end
-        if position < now.floor or position > now.position or followed != now.log:
+        if after < now.floor or after > now.position or followed != now.log:
             raise PositionLost
         found = log_index.read_entries(entries)
-        return [event for _, event in found], (found[-1].position if found else position)
+        return [event for _, event in found], (found[-1].position if found else after,)
+
+    def oldest(self) -> Position:
+        """See `EventStore.oldest`."""
+        (answer,) = self._server.ask(progress.asked(self._keys))
+        return (progress.read(answer).floor,)
 
     def decision(self, decision_id: str) -> DecisionRecord | None:
         """See `EventStore.decision`."""
@@ -136,11 +142,11 @@ class RedisStore:
             removed += chunk
         return removed
 
-    def load(self) -> tuple[Deltas, int]:
+    def load(self) -> tuple[Deltas, Position]:
         """See `StateStore.load`."""
         state, now = self._until_done(self._upkeep.load)
         self._followed = now.log
-        return state.climbed(now.compacted_at_s), now.position
+        return state.climbed(now.compacted_at_s), (now.position,)
 
     def compact(self, now: datetime) -> None:
         """See `StateStore.compact`."""
@@ -163,8 +169,8 @@ class RedisStore:
         before = self._server.commit(appending.write(self._keys, known, batch))
         if before is None:
             return None
-        end = before + len(batch.accepted)
-        return Appended(tuple(batch.accepted), deltas, tuple(batch.refused), before + 1, end)
+        span = Span(0, before, before + len(batch.accepted))
+        return Appended(tuple(batch.accepted), deltas, tuple(batch.refused), (span,))
 
     def _newest(self, indexes: Iterable[Key], limit: int) -> list[Event]:
         if limit <= 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from typing import Generic, NamedTuple, TypeVar
 from zlib import crc32
 
@@ -107,6 +108,19 @@ def by_id(db: sqlite3.Connection, kind: str, event_id: str) -> Logged[Event] | N
 def after(db: sqlite3.Connection, position: int, limit: int) -> list[Logged[Event]]:
     """The next events of the log."""
     return [read(row) for row in db.execute(_AFTER, (position, limit))]
+
+
+def events(db: sqlite3.Connection, query: str, *about: str | int) -> list[Event]:
+    """What a query for events selects."""
+    return [read(row).event for row in db.execute(query, about)]
+
+
+def distinct(db: sqlite3.Connection, first: str, following: str, *about: str) -> Iterator[str]:
+    """The distinct values of an index's column, by one step into the index for each."""
+    row = db.execute(first, about).fetchone()
+    while row is not None:
+        yield row[0]
+        row = db.execute(following, (*about, row[0])).fetchone()
 
 
 def _stage(segment: Segment) -> tuple[str, str] | tuple[None, None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from heapq import merge
 from itertools import islice
@@ -17,6 +17,7 @@ from tiercel.adapters.sqlite_store.database import Database
 from tiercel.adapters.sqlite_store.log_rows import Logged
 from tiercel.adapters.sqlite_store.quarantine import open_sound
 from tiercel.adapters.sqlite_store.state_rows import CHUNK, LEARNED, TRIMMED, Unlearned, progress, set_progress
+from tiercel.adapters.undivided import place_of
 from tiercel.core.logbook import conflicts, day_start, revise
 from tiercel.core.statistics.fold import Deltas, fold, micros
 from tiercel.core.statistics.forget import forget_ratings
@@ -24,7 +25,7 @@ from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import PositionLost, StoreCorrupt, StoreError
 from tiercel.domain.events import Event, Feedback, Outcome
-from tiercel.ports import Appended, Clock, DecisionRecord, Fold
+from tiercel.ports import Appended, Clock, DecisionRecord, Fold, Position, Span
 
 log = logging.getLogger("tiercel.store")
 
@@ -120,23 +121,28 @@ class SqliteStore:
         self._unlearned.note(before.position, position, deltas)
         if position - before.learned >= self._learn_every:
             self._learn(fold)
-        return Appended(tuple(accepted), deltas, tuple(refused), before.position + 1, position)
+        return Appended(tuple(accepted), deltas, tuple(refused), (Span(0, before.position, position),))
 
-    def events_after(self, position: int, limit: int) -> tuple[Sequence[Event], int]:
+    def events_after(self, position: Position, limit: int) -> tuple[Sequence[Event], Position]:
         """See `EventStore.events_after`."""
+        after = place_of(position)
         with self._database.reading() as db:
-            lost = position < progress(db).floor
-            found = [] if lost else log_rows.after(db, position, limit)
-        if lost:
-            raise PositionLost
-        return [event for _, event in found], (found[-1].position if found else position)
+            if after < progress(db).floor:
+                raise PositionLost
+            found = log_rows.after(db, after, limit)
+        return [event for _, event in found], (found[-1].position if found else after,)
+
+    def oldest(self) -> Position:
+        """See `EventStore.oldest`."""
+        with self._database.reading() as db:
+            return (progress(db).floor,)
 
     def decision(self, decision_id: str) -> DecisionRecord | None:
         """See `EventStore.decision`."""
         with self._database.reading() as db:
             decision = log_rows.by_id(db, DECISION, decision_id)
-            outcomes = _events(db, _OUTCOMES, decision_id)
-            ratings = _events(db, _RATINGS, decision_id)
+            outcomes = log_rows.events(db, _OUTCOMES, decision_id)
+            ratings = log_rows.events(db, _RATINGS, decision_id)
         if decision is None or not isinstance(decision.event, Decision):
             return None
         return DecisionRecord(
@@ -154,20 +160,22 @@ class SqliteStore:
     def recent_decisions(self, limit: int) -> Sequence[Decision]:
         """See `EventStore.recent_decisions`."""
         with self._database.reading() as db:
-            found = _events(db, _DECISIONS, max(limit, 0))
+            found = log_rows.events(db, _DECISIONS, max(limit, 0))
         return [event for event in found if isinstance(event, Decision)]
 
     def recent_alerts(self, limit: int) -> Sequence[Alert]:
         """See `EventStore.recent_alerts`."""
         with self._database.reading() as db:
-            found = _events(db, _ALERTS, max(limit, 0))
+            found = log_rows.events(db, _ALERTS, max(limit, 0))
         return [event for event in found if isinstance(event, Alert)]
 
     def feedback_history(self, workflow: str, stage: str, tier: str | None, limit: int) -> Sequence[Feedback]:
         """See `EventStore.feedback_history`."""
         limit = max(limit, 0)
         with self._database.reading() as db:
-            tiers = [tier] if tier is not None else list(_distinct(db, _FIRST_TIER, _NEXT_TIER, workflow, stage))
+            tiers = [tier]
+            if tier is None:
+                tiers = list(log_rows.distinct(db, _FIRST_TIER, _NEXT_TIER, workflow, stage))
             per_tier = [
                 [log_rows.read_rating(row) for row in db.execute(_HISTORY, (workflow, stage, name, limit))]
                 for name in tiers
@@ -179,8 +187,8 @@ class SqliteStore:
         with self._database.reading() as db:
             return [
                 (stage, tier)
-                for stage in _distinct(db, _FIRST_STAGE, _NEXT_STAGE, workflow)
-                for tier in _distinct(db, _FIRST_TIER, _NEXT_TIER, workflow, stage)
+                for stage in log_rows.distinct(db, _FIRST_STAGE, _NEXT_STAGE, workflow)
+                for tier in log_rows.distinct(db, _FIRST_TIER, _NEXT_TIER, workflow, stage)
             ]
 
     def clear_feedback(self, workflow: str, stage: str | None, fold: Fold) -> int:
@@ -204,13 +212,13 @@ class SqliteStore:
             removed += chunk
         return removed
 
-    def load(self) -> tuple[Deltas, int]:
+    def load(self) -> tuple[Deltas, Position]:
         """See `StateStore.load`."""
         with self._database.reading() as db:
             now = progress(db)
             state = state_rows.read_layer(db, LEARNED)
             state.merge(state_rows.taught(db, now.learned, self._teach))
-        return state.climbed(now.compacted_at_s), now.position
+        return state.climbed(now.compacted_at_s), (now.position,)
 
     def compact(self, now: datetime) -> None:
         """See `StateStore.compact`."""
@@ -282,18 +290,6 @@ def _log(db: sqlite3.Connection, position: int, event: Event, refused: list[str]
         if log_rows.insert(db, position, entry, superseded=not newest):
             return entry
     raise StoreCorrupt(f"the log has an entry {position} beyond its end")
-
-
-def _events(db: sqlite3.Connection, query: str, *about: str | int) -> list[Event]:
-    return [log_rows.read(row).event for row in db.execute(query, about)]
-
-
-def _distinct(db: sqlite3.Connection, first: str, following: str, *about: str) -> Iterator[str]:
-    """The distinct values of an index's column, by one step into the index for each."""
-    row = db.execute(first, about).fetchone()
-    while row is not None:
-        yield row[0]
-        row = db.execute(following, (*about, row[0])).fetchone()
 
 
 def _newest(entry: Logged[Feedback]) -> tuple[datetime, int]:

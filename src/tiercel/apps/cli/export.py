@@ -16,6 +16,7 @@ from tiercel.apps.cli.output import JsonOption, note, print_json, working
 from tiercel.apps.cli.program import new_program
 from tiercel.config.urls import without_password
 from tiercel.services.export import Exported, export_log
+from tiercel.services.export import shown as place
 
 program = new_program()
 
@@ -46,7 +47,8 @@ def export(
         exported = export_log(log, archive, again=again, progress=progress)
     if exported.missing_from is not None:
         note(
-            f"what was logged at positions {exported.missing_from + 1:,} to {exported.after:,} is missing in {parquet}"
+            f"what was logged after position {place(exported.missing_from)} and up to {place(exported.after)} "
+            f"is missing in {parquet}"
         )
     _report(shown, parquet, exported, archive, as_json=as_json)
 
@@ -69,8 +71,8 @@ def _report(store: str, folder: Path, exported: Exported, archive: ParquetArchiv
     elif exported.events:
         rows = ", ".join(f"{count:,} {table}" for table, count in archive.rows.items())
         typer.echo(
-            f"{folder}: {exported.events:,} events up to position {exported.position:,} ({rows}) in {archive.parts:,} "
-            f"files of {archive.size_bytes / 1e6:,.1f} MB"
+            f"{folder}: {exported.events:,} events up to position {place(exported.position)} ({rows}) in "
+            f"{archive.parts:,} files of {archive.size_bytes / 1e6:,.1f} MB"
         )
     else:
-        typer.echo(f"{folder}: nothing new since position {exported.position:,}")
+        typer.echo(f"{folder}: nothing new since position {place(exported.position)}")

@@ -16,6 +16,7 @@ from tiercel.apps.gateway.state import GatewayState
 from tiercel.config.settings import RouteSettings, ServerSettings
 from tiercel.domain.errors import ProviderError, ProviderTimeout
 from tiercel.domain.events import Outcome
+from tiercel.ports import START
 from tiercel.testing import Reply, ScriptedProvider, completion, error_reply, stream
 
 PATH = "/v1/chat/completions"
@@ -46,7 +47,7 @@ async def ask(state: GatewayState, body: object = BODY, **headers: str) -> Excha
 
 def outcomes(state: GatewayState) -> list[Outcome]:
     state.router.learner.flush(10)
-    return [event for event in state.router.store.events_after(0, 1000)[0] if isinstance(event, Outcome)]
+    return [event for event in state.router.store.events_after(START, 1000)[0] if isinstance(event, Outcome)]
 
 
 async def test_the_answer_is_the_upstreams_and_the_headers_say_who_gave_it(started: Started) -> None:

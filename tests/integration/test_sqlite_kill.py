@@ -128,6 +128,6 @@ def test_a_file_whose_writer_was_killed_is_open_again_at_once(tmp_path: Path, re
     with closing(SqliteStore(path)) as store:
         state, position = store.load()
         took_s = time.perf_counter() - began_s
-    assert position == rows
+    assert position == (rows,)
     assert sum(sums.ratings for (key, _), sums in state.sums.items() if key == OVERALL) == rows
     reported.most("kill-writer", f"open again and loaded, {rows:,} rows", took_s, 1.0, unit="s")

@@ -13,13 +13,13 @@ from tiercel.adapters.clock import SystemClock
 from tiercel.adapters.memory_store import MemoryStore
 from tiercel.adapters.openai_provider import OpenAIProvider
 from tiercel.adapters.price_list import price_of
-from tiercel.adapters.sqlite_store import SqliteStore
+from tiercel.adapters.sqlite_store import SqliteOutbox, SqliteStore
 from tiercel.adapters.static_embedding import StaticEmbedding
 from tiercel.config.environment import provider_keys
 from tiercel.config.file import load
 from tiercel.config.prices import Priced, with_prices
-from tiercel.config.settings import RouteSettings, Settings
-from tiercel.config.urls import on_server, store_file, store_url_problem
+from tiercel.config.settings import RouteSettings, Settings, StoreSettings
+from tiercel.config.urls import on_server, outbox_file, store_file, store_url_problem
 from tiercel.core.draws import Uniform, seeded, unseeded
 from tiercel.core.features import Basis
 from tiercel.core.limits import Limits
@@ -38,7 +38,7 @@ from tiercel.core.policies.thompson import ThompsonPolicy
 from tiercel.core.policies.tier_rules import TierRulesPolicy, TierRulesSettings
 from tiercel.domain.catalogue import Catalogue
 from tiercel.domain.errors import InvalidInput, MissingDependency, Problem
-from tiercel.ports import Clock, Provider, Store
+from tiercel.ports import Clock, Outbox, Provider, Store
 from tiercel.services.learner import Learner
 from tiercel.services.router import Router
 from tiercel.services.routes import Route, RoutingTable
@@ -206,8 +206,26 @@ def build_providers(settings: Settings) -> dict[str, Provider]:
 
 
 def build_learner(store: Store, settings: Settings, *, clock: Clock = SYSTEM_CLOCK) -> Learner:
-    """The way into `store`, with the state it holds already learned."""
-    return Learner(store, clock=clock, retention_s=settings.store.retention_s, trusted_sources=settings.trusted_sources)
+    """The way into `store`, with the state it holds already learned, or learned once it is back."""
+    return Learner(
+        store,
+        clock=clock,
+        retention_s=settings.store.retention_s,
+        trusted_sources=settings.trusted_sources,
+        outbox=build_outbox(store, settings.store),
+        jitter=jitter,
+    )
+
+
+def build_outbox(store: Store, settings: StoreSettings, *, of: str = "") -> Outbox | None:
+    """What keeps events while `store` is away, and what such a one kept before; None where memory must do."""
+    file = outbox_file(url=store.url, outbox=settings.outbox, of=of)
+    return None if file is None else SqliteOutbox(file, limit=settings.outbox_max_events)
+
+
+def jitter() -> float:
+    """Chance for retries, which many processes are not to make at the same moment."""
+    return random.random()  # noqa: S311 - nothing secret
 
 
 def _system_draws() -> Uniform:

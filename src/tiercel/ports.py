@@ -165,6 +165,45 @@ class Store(EventStore, StateStore, Protocol):
         ...
 
 
+class Outbox(Protocol):
+    """Events on their way to a store that is away, in the order they came. What `add` returned for survives a crash.
+
+    It belongs to one process, and one thread at a time uses it.
+    """
+
+    @property
+    def waiting(self) -> int:
+        """How many events are to be delivered yet."""
+        ...
+
+    @property
+    def limit(self) -> int:
+        """How many may wait; whoever adds sees to it."""
+        ...
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Keep `events`, all or none of them.
+
+        Raises `StoreError` where that cannot be, `InvalidInput` for an event that cannot be written down.
+        """
+        ...
+
+    def next(self, limit: int) -> tuple[Sequence[Event], int]:
+        """Up to `limit` events that have waited longest, and a mark for `delivered`: 0 where nothing waits.
+
+        Those that were damaged are left out. Raises `StoreError` where they cannot be read now.
+        """
+        ...
+
+    def delivered(self, mark: int) -> None:
+        """What the last `next` gave wait no longer. After a crash some of them may wait again."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held; what waits is kept for the next process. Idempotent."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """How far a log was copied: the position of the last event that was, and its id ("" where there is none)."""

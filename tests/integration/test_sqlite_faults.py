@@ -177,7 +177,7 @@ def test_a_migration_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pyte
     with closing(sqlite3.connect(path)) as db:
         schema = db.execute("SELECT name FROM sqlite_master ORDER BY name").fetchall()
     scripts = [*database.migrations(), "CREATE TABLE more (x);\nCREATE TABLE more (y);\nPRAGMA user_version = 2;\n"]
-    monkeypatch.setattr(database, "migrations", lambda: scripts)
+    monkeypatch.setattr(database, "migrations", lambda _: scripts)
     with pytest.raises(StoreError, match="more already exists"):
         SqliteStore(path)
     with closing(sqlite3.connect(path)) as db:

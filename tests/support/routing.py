@@ -16,7 +16,7 @@ from tiercel.domain.catalogue import Agent, Catalogue, ModelProfile
 from tiercel.domain.errors import StoreUnavailable
 from tiercel.domain.events import Event
 from tiercel.ports import Appended, Fold
-from tiercel.services.group_commit import CommitSettings
+from tiercel.services.delivery import CommitSettings
 from tiercel.services.intake import FeedbackIntake
 from tiercel.services.learner import Learner
 from tiercel.services.router import Router

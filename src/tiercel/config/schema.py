@@ -89,6 +89,12 @@ def _store_url(value: str) -> str:
     return value
 
 
+def _outbox(value: bool | str) -> bool | str:  # noqa: FBT001 - pydantic calls it
+    if isinstance(value, str) and not (value and value.isprintable()):
+        raise _fail("value", "must be the path of a file, true (the default) or false (none)")
+    return value
+
+
 def _base_url(value: str) -> str:
     _raise(base_url_problem("", value))
     return value.rstrip("/")
@@ -154,6 +160,8 @@ class StoreSection(Section):
 
     url: Annotated[str, AfterValidator(_store_url)] = _STORE.url
     retention_s: Annotated[float, AfterValidator(_retention)] = _STORE.retention_s
+    outbox: Annotated[bool | str, AfterValidator(_outbox)] = _STORE.outbox
+    outbox_max_events: Count = _STORE.outbox_max_events
 
 
 class ServerSection(Section):

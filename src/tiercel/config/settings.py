@@ -12,14 +12,21 @@ from tiercel.domain.catalogue import DEFAULT_TIERS, Agent, ModelProfile
 DEFAULT_STORE_URL = "sqlite:///tiercel.db"
 DEFAULT_POLICY = "contextual"
 RETENTION_S = 7 * 86_400.0
+OUTBOX_MAX_EVENTS = 500_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSettings:
-    """[store]: where the log and the learned state live, and for how long feedback and the log are kept."""
+    """[store]: where the log and the learned state live, and for how long feedback and the log are kept.
+
+    `outbox` is the file that keeps what the store has not got while it is away, at most `outbox_max_events`: True is a
+    file in the working directory where the store is a server, and none where it is on this machine; False is none.
+    """
 
     url: str = field(default=DEFAULT_STORE_URL, repr=False)  # from the environment it may hold a password
     retention_s: float = RETENTION_S
+    outbox: str | bool = True
+    outbox_max_events: int = OUTBOX_MAX_EVENTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

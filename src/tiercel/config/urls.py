@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
@@ -54,6 +55,22 @@ def store_file(url: str) -> Path | None:
     """The file a store's address names, or None where it names none."""
     scheme, _, rest = url.partition("://")
     return Path(unquote(rest[1:])) if scheme == "sqlite" else None
+
+
+def outbox_file(*, url: str, outbox: str | bool, of: str = "") -> Path | None:
+    """The file for what a store has not got while it is away; None where there is none. See `StoreSettings`.
+
+    In the working directory it is named after the store, so that nothing is delivered to another one, and after whose
+    it is (`of`): who does not learn does not deliver for those who do.
+    """
+    if isinstance(outbox, str):
+        return Path(outbox)
+    if not (outbox and on_server(url)):
+        return None
+    parts = urlsplit(url)
+    place = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    store = hashlib.sha256(place.encode()).hexdigest()[:8]
+    return Path("-".join(filter(None, ("tiercel", of, "outbox", store))) + ".db")
 
 
 def base_url_problem(path: str, url: str) -> Problem | None:

@@ -26,11 +26,11 @@ from tiercel.domain.names import figures_problems, name_problem, names_problems
 from tiercel.domain.request import RequestContext
 from tiercel.ports import Clock, Provider, Store
 from tiercel.services.completion import Completions
-from tiercel.services.group_commit import Receipt
 from tiercel.services.intake import FeedbackIntake, FeedbackRequest, outcome_problems
 from tiercel.services.judged_answers import JudgeCounts
 from tiercel.services.judging import Judging
 from tiercel.services.pending import Pending, awaiting, waiting
+from tiercel.services.receipts import Receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,9 @@ class _Routing:
     """What both routers have in common: the wiring, and everything that does not wait.
 
     `models` and the rest describe a router in code; `settings` (see `from_config`) takes their place. `seed` makes the
-    draws reproducible. A `store` given open is closed with the router, and so are `providers` that were called.
+    draws reproducible. `outbox` is a file for what the store has not got while it is away: True is one in the working
+    directory where the store is a server, and none elsewhere; False is none. A `store` given open is closed with the
+    router, and so are `providers` that were called.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class _Routing:
         *,
         policy: str | Policy = DEFAULT_POLICY,
         store: str | Store = "memory://",
+        outbox: str | bool = True,
         tiers: Sequence[str] = DEFAULT_TIERS,
         agents: Sequence[Agent] = (),
         settings: Settings | None = None,
@@ -68,7 +71,10 @@ class _Routing:
         if settings is None:
             url = store if isinstance(store, str) else store.url
             settings = Settings(
-                store=StoreSettings(url=url), models=tuple(models), tiers=tuple(tiers), agents=tuple(agents)
+                store=StoreSettings(url=url, outbox=outbox),
+                models=tuple(models),
+                tiers=tuple(tiers),
+                agents=tuple(agents),
             )
         default = RouteSettings(policy=policy) if isinstance(policy, str) else RouteSettings()
         self.settings = settings
@@ -80,6 +86,8 @@ class _Routing:
         self.judge_counts = JudgeCounts()
         self._providers = providers
         self._completions: Completions | None = None
+        if self.learner.degraded:  # look for the store, and deliver what a process before this one could not
+            self.learner.start()
 
     @classmethod
     def from_config(cls, path: str | Path, **overrides: Any) -> Self:  # noqa: ANN401 - the constructor types them
@@ -142,7 +150,7 @@ class _Routing:
         error: str = "",
         completion_id: str = "",
     ) -> Pending[None]:
-        """Report what the model call did; done when it is durable and learned.
+        """Report what the model call did; done when it is durable, in the store or (while that is away) in the outbox.
 
         `cost_usd` is computed from the tokens and the catalogue's price where it is None. `model` names the model that
         was called where it is not the decision's. Raises `UnknownDecision`, `UnknownModel`, `InvalidInput`.
@@ -175,7 +183,7 @@ class _Routing:
         id: str = "",  # noqa: A002 - the published name
         given_at: datetime | None = None,
     ) -> Pending[str]:
-        """Rate a decision's answer with a quality in 0..1; done when it is durable and learned. Gives the feedback id.
+        """Rate a decision's answer with a quality in 0..1; gives the feedback id once it is durable, as an outcome is.
 
         The same `id` again has no second effect; the same `source` again revises its rating.
         Raises `InvalidInput`, `UnknownDecision`, `Conflict` when `id` was used for other content.

@@ -19,6 +19,7 @@ from tiercel.core.alert_figures import breaches
 from tiercel.core.alert_rules import Alarm, Breach, no_models_breach, transition
 from tiercel.core.statistics.fold import micros
 from tiercel.domain.alerts import Alert, AlertKey, AlertThresholds, AlertType, Severity
+from tiercel.domain.errors import StoreUnavailable
 from tiercel.ports import Appended, Clock
 from tiercel.services.ids import new_alert_id
 from tiercel.services.learner import Learner
@@ -38,7 +39,8 @@ class Alerting:
     """Watches what the learner knows. Thread-safe.
 
     How old calls are is told by the learner's clock, which stamped them; cooldowns and the alerts' own times by
-    `clock`, by default the same. Raises `StoreError` if the history cannot be read.
+    `clock`, by default the same. Raises `StoreError` if the history cannot be read. While the store is away that is no
+    error: it is read with a later check.
     """
 
     def __init__(
@@ -53,11 +55,10 @@ class Alerting:
         self._history: dict[str, Alert] = {}
         self._told: set[str] = set()
         self._refused: Mapping[str, str] | None = None
+        self._remembered = False
         with self._lock:  # what is learned meanwhile waits for what was logged before it
             self._stop = learner.subscribe(self._learned)
-            # the log holds an alert at most twice
-            for alert in reversed(learner.store.recent_alerts(2 * int(self.thresholds.history_limit))):
-                self._adopt(alert)
+            self._remember()
 
     @property
     def active(self) -> list[Alert]:
@@ -81,6 +82,7 @@ class Alerting:
         What fires or resolves is left with the learner to be logged; nothing waits for the store.
         """
         with self._lock:
+            self._remember()
             seen = breaches(self._learner.knowledge, self.thresholds, micros(self._learner.clock.now()))
             refused, self._refused = self._refused, None
             if refused is not None:
@@ -95,6 +97,20 @@ class Alerting:
     def close(self) -> None:
         """Stop following the learner; idempotent. The learner is not closed."""
         self._stop()
+
+    def _remember(self) -> None:
+        """Take over what the log says, once."""
+        if self._remembered:
+            return
+        try:
+            # the log holds an alert at most twice
+            logged = self._learner.store.recent_alerts(2 * int(self.thresholds.history_limit))
+        except StoreUnavailable as error:
+            log.warning("the alerts of before are not known yet: %s", error)
+            return
+        for alert in reversed(logged):
+            self._adopt(alert)
+        self._remembered = True
 
     def _step(self, key: AlertKey, breach: Breach | None) -> Alert | None:
         """Take one kind of alert from the last check to this one; the alert that fires."""

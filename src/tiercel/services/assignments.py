@@ -158,6 +158,8 @@ class Assignments:
                 receipt = self._learner.record(*changes, timeout_s=ACKNOWLEDGE_S)
             except StoreUnavailable:
                 return Recorded(tuple(map(_assignment, made.values())), durable=False)
+            if receipt.kept:
+                return Recorded(tuple(map(_assignment, made.values())), durable=False)
             logged = {event.id for event in receipt.accepted}
             waiting = [wish for wish, change in zip(waiting, changes, strict=True) if change.id not in logged]
             if not waiting:

@@ -13,15 +13,18 @@ from typing import Any, Unpack
 
 from tiercel.core import tiers as rules
 from tiercel.domain.catalogue import DEFAULT_TIERS
-from tiercel.domain.errors import InvalidInput, Problem
+from tiercel.domain.errors import Conflict, InvalidInput, Problem
 from tiercel.domain.events import Feedback
 from tiercel.domain.names import name_problem
 from tiercel.domain.quality import ALL_TIERS, FeedbackEntry, QualityStats, TierRecommendation, as_quality
 from tiercel.domain.request import stage_segment
-from tiercel.ports import Clock, EventStore, Fold
-from tiercel.services.feedback_buffer import FeedbackBuffer
+from tiercel.ports import Clock, EventStore, Fold, Outbox
+from tiercel.services.backoff import no_jitter
+from tiercel.services.delivery import CommitSettings
+from tiercel.services.direct_commit import DirectCommit
 from tiercel.services.feedback_constants import HISTORY, Constants, by_name, constant_problems
 from tiercel.services.intake import metadata_problems
+from tiercel.services.receipts import CommitStatus
 
 log = logging.getLogger("tiercel.feedback")
 
@@ -35,7 +38,8 @@ class FeedbackService:
     workflows (see `Constants`). `tiers` are ordered, cheapest first.
 
     A workflow's, stage's or source's name may hold any character, up to 256 bytes of UTF-8.
-    Reading raises `StoreUnavailable` while the store is away; ratings are kept in the meantime, up to `max_buffered`.
+    Reading raises `StoreUnavailable` while the store is away; ratings are kept in the meantime, in `outbox` where there
+    is one, else in memory, up to `max_buffered`. Whoever calls delivers what waits: there is no thread.
     """
 
     FEEDBACK_TTL: float = 604_800
@@ -52,6 +56,8 @@ class FeedbackService:
         tiers: Sequence[str] = DEFAULT_TIERS,
         per_workflow: Mapping[str, Constants] | None = None,
         max_buffered: int = 10_000,
+        outbox: Outbox | None = None,
+        jitter: Callable[[], float] = no_jitter,
         **constants: Unpack[Constants],
     ) -> None:
         self.tiers = tuple(str(tier) for tier in tiers)
@@ -63,11 +69,22 @@ class FeedbackService:
         for name, value in by_name(constants).items():
             setattr(self, name, value)
         self._per_workflow = {workflow: by_name(own) for workflow, own in (per_workflow or {}).items()}
-        self.buffer = FeedbackBuffer(store, fold, limit=max_buffered)
+        self.commits = DirectCommit(
+            store,
+            fold,
+            monotonic_s=clock.monotonic_s,
+            outbox=outbox,
+            settings=CommitSettings(max_buffered=max_buffered),
+            jitter=jitter,
+        )
         self._store = store
         self._fold = fold
         self._clock = clock
         self._new_id = new_id
+
+    def status(self) -> CommitStatus:
+        """How many ratings wait for the store, and how it is doing."""
+        return self.commits.status()
 
     def record_feedback(
         self,
@@ -80,7 +97,7 @@ class FeedbackService:
         """Record a rating and return its id, or "" for a score that is not a number in 0..1 (nothing is recorded).
 
         `metadata` is JSON (at most 16 KB, 64 keys, 8 levels); text under "source" says who rated. When this returns,
-        the store has the rating, or the buffer while the store is away. Raises `InvalidInput` for names, tier or
+        the store has the rating; while it is away the outbox, or memory. Raises `InvalidInput` for names, tier or
         metadata that cannot be, and `BufferFull`.
         """
         segment = _segment(workflow_name, stage_name)
@@ -100,7 +117,9 @@ class FeedbackService:
             source=_source(given),
             metadata=given,
         )
-        self.buffer.append(rating)
+        receipt = self.commits.send((rating,))
+        if receipt is not None and receipt.conflicts:
+            raise Conflict(rating.id)
         return rating.id
 
     def get_feedback_history(
@@ -167,7 +186,7 @@ class FeedbackService:
         """
         threshold = self._constant(workflow, "QUALITY_THRESHOLD") if quality_threshold is None else quality_threshold
         _check_names(workflow_name=workflow)
-        self.buffer.flush()
+        self.commits.flush()
         rated = [
             (f"{stage}/{tier}", self.get_quality_stats(workflow, stage, tier))
             for stage, tier in self._store.rated_tiers(workflow)
@@ -179,13 +198,13 @@ class FeedbackService:
         """Remove the ratings of a workflow, or of one of its stages; returns how many there were."""
         names = {"workflow_name": workflow} | ({} if stage_name is None else {"stage_name": stage_name})
         _check_names(**names)
-        self.buffer.flush()
+        self.commits.flush()
         return self._store.clear_feedback(workflow, stage_name, self._fold)
 
     def _ratings(self, workflow: str, stage: str, tier: str | None, limit: int) -> list[Feedback]:
         """The newest ratings that are not too old to be seen, the newest first."""
         _segment(workflow, stage)
-        self.buffer.flush()
+        self.commits.flush()
         now, ttl_s = self._clock.now(), self._constant(workflow, "FEEDBACK_TTL")
         newest = self._store.feedback_history(workflow, stage, None if tier is None else str(tier), limit)
         return [rating for rating in newest if (now - rating.recorded_at).total_seconds() <= ttl_s]

@@ -20,9 +20,9 @@ from tiercel.domain.events import MAX_FIGURE, Feedback, Label
 from tiercel.domain.names import name_problem
 from tiercel.domain.quality import as_quality
 from tiercel.domain.request import Segment, stage_segment
-from tiercel.services.group_commit import Receipt
 from tiercel.services.ids import new_feedback_id
 from tiercel.services.learner import Learner
+from tiercel.services.receipts import Receipt
 from tiercel.services.router import Router
 
 MAX_METADATA_BYTES = 16 * 1024
@@ -96,7 +96,7 @@ class FeedbackIntake:
         )
 
     def send(self, requests: Sequence[FeedbackRequest]) -> tuple[list[Feedback], Future[Receipt]]:
-        """Log ratings together; the future is done when they are durable and learned. All of them or none."""
+        """Log ratings together; the future is done when they are durable. All of them or none."""
         events = [self.prepare(request) for request in requests]
         return events, self._learner.send(*events)
 

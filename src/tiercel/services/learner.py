@@ -1,8 +1,9 @@
 """The way into the log and out of it again: events are logged, then learned, in one order for live use and restart.
 
-    leave / send -> group commit: store.append -> knowledge -> reviews -> listeners
+    leave / send -> delivery: store.append -> knowledge -> reviews -> listeners
 
-What other processes log is read from the log, in its order, before or between our own.
+What other processes log is read from the log, in its order, before or between our own. A store that is away at the
+start is no error: nothing is known yet, and is learned when the store is back.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from tiercel.core.statistics.fold import fold, micros
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.errors import PositionLost, StoreUnavailable
 from tiercel.domain.events import Event, StandingChange
-from tiercel.ports import START, Appended, Clock, Position, Store
-from tiercel.services.group_commit import CommitSettings, CommitStatus, GroupCommit, Receipt
+from tiercel.ports import START, Appended, Clock, Outbox, Position, Store
+from tiercel.services.backoff import no_jitter
+from tiercel.services.delivery import CommitSettings, Delivery
+from tiercel.services.group_commit import GroupCommit
 from tiercel.services.labels import labelled
+from tiercel.services.receipts import CommitStatus, Receipt
 
 log = logging.getLogger("tiercel.learner")
 
@@ -34,7 +38,9 @@ class Learner:
     """Keeps `knowledge` equal to what the log teaches. Thread-safe; `close` it to commit what is buffered.
 
     `review` is asked after everything learned whether it calls for a change, which is then logged and learned too.
-    `retention_s` is how long the log is kept; `trusted_sources` are heard in full whatever others say.
+    `retention_s` is how long the log is kept; `trusted_sources` are heard in full whatever others say. `outbox` keeps
+    what comes while the store is away, and is closed with the learner; `jitter` is chance for retries. `run` makes what
+    steps the delivery: a thread, unless somebody else does.
     """
 
     def __init__(
@@ -46,6 +52,9 @@ class Learner:
         retention_s: float = RETENTION_S,
         settings: CommitSettings | None = None,
         trusted_sources: frozenset[str] = frozenset(),
+        outbox: Outbox | None = None,
+        jitter: Callable[[], float] = no_jitter,
+        run: Callable[[Delivery, Callable[[], float]], GroupCommit] = GroupCommit,
     ) -> None:
         self.store = store
         self.clock = clock
@@ -56,27 +65,40 @@ class Learner:
         self._listeners: tuple[Listener, ...] = ()
         self._lock = threading.Lock()
         self._tidied_at_s = clock.monotonic_s()
-        self._commits = GroupCommit(
-            self._commit, self._idle, monotonic_s=clock.monotonic_s, settings=settings or CommitSettings()
-        )
         self._position: Position = START
-        self._load()
+        self._loaded = False
+        self.delivery = Delivery(
+            self._commit,
+            self._idle,
+            now_s=clock.monotonic_s(),
+            outbox=outbox,
+            settings=settings,
+            jitter=jitter,
+        )
+        self._commits = run(self.delivery, clock.monotonic_s)
+        try:
+            self._load()
+        except StoreUnavailable as error:
+            self.delivery.unavailable(error, clock.monotonic_s())
 
     @property
     def degraded(self) -> bool:
-        """Whether the store is away."""
-        return self._commits.degraded
+        """Whether the store is away, or has not got yet what came while it was."""
+        return self.delivery.degraded
 
     def status(self) -> CommitStatus:
         """How the way into the store is doing."""
-        return self._commits.status()
+        return self.delivery.status()
 
     def leave(self, *events: Event) -> bool:
         """Leave events to be committed soon; about 1 us. False if the buffer is full: they are dropped, and counted."""
         return self._commits.leave(events)
 
     def send(self, *events: Event) -> Future[Receipt]:
-        """Commit events; the future is done when they are durable and learned. Raises `BufferFull`."""
+        """Commit events; the future is done when they are durable and learned, or kept while the store is away.
+
+        Raises `BufferFull`, and the future may.
+        """
         return self._commits.send(events)
 
     def record(self, *events: Event, timeout_s: float | None = None) -> Receipt:
@@ -111,6 +133,7 @@ class Learner:
         """Learn what other processes have logged; returns the number of events."""
         learned = 0
         with self._lock:
+            self._ensure_loaded()
             while batch := self._learn_next():
                 learned += batch
         return learned
@@ -135,6 +158,7 @@ class Learner:
 
     def _commit(self, events: Sequence[Event]) -> Appended:
         with self._lock:
+            self._ensure_loaded()
             return self._append(labelled(events, self.knowledge, micros(self.clock.now()), self._trusted_sources))
 
     def _append(self, events: Sequence[Event]) -> Appended:
@@ -154,7 +178,7 @@ class Learner:
 
     def _learn_next(self) -> int:
         try:
-            events, position = self.store.events_after(self._position, self._commits.settings.max_batch)
+            events, position = self.store.events_after(self._position, self.delivery.settings.max_batch)
         except PositionLost:
             # ratings were cleared or the state rebuilt, by whichever process: what is held here is no longer true
             self._load()
@@ -163,9 +187,14 @@ class Learner:
             self._learn(Appended(tuple(events), fold(events)), position)
         return len(events)
 
+    def _ensure_loaded(self) -> None:
+        if not self._loaded:
+            self._load()
+
     def _load(self) -> None:
         deltas, self._position = self.store.load()
         self.knowledge.replace(deltas)
+        self._loaded = True
 
     def _learn(self, appended: Appended, position: Position) -> None:
         self.knowledge.add(appended.deltas, now_us=micros(self.clock.now()))

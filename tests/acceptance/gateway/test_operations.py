@@ -47,7 +47,8 @@ def test_the_models_are_listed_as_openai_clients_expect(http: TestClient) -> Non
 
 
 def test_alive_and_ready(http: TestClient) -> None:
-    assert http.get("/health").json() == {"status": "ok"}
+    waits = {"buffered": 0, "kept": 0, "dropped": 0}
+    assert http.get("/health").json() == {"status": "ok", "degraded": False, "store": waits}
     ready = http.get("/ready")
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
     assert ready.json()["checks"]["providers"] == {"ok": True, "problem": None, "configured": 1, "models": 1}

@@ -403,12 +403,13 @@ def test_fault_11_ratings_given_while_the_store_is_away_are_delivered(
     it.rate("cheap", 0.1)
     it.store.away = True
     it.rate("cheap", 0.2, 0.3)
-    assert it.loop.buffer.waiting == 2
+    assert (it.loop.status().buffered, it.loop.status().error) == (2, "pulled out")
     with pytest.raises(StoreUnavailable):
         it.loop.recommend_tier("w", "s")
     it.store.away = False
+    it.clock.advance(1.0)
     it.rate("cheap", 0.4)
-    assert (it.loop.buffer.waiting, it.loop.buffer.delivered_late) == (0, 2)
+    assert (it.loop.status().buffered, it.loop.status().committed) == (0, 4)
     history = it.loop.get_feedback_history("w", "s")
     assert [entry.quality_score for entry in history] == [0.4, 0.3, 0.2, 0.1]
     assert history[1].timestamp == EPOCH + timedelta(milliseconds=3)  # when it was given, not when it got through
@@ -433,18 +434,18 @@ def test_a_full_buffer_is_said_to_the_caller() -> None:
     it = Fixture(max_buffered=2)
     it.store.away = True
     it.rate("cheap", 0.5, 0.5)
-    with pytest.raises(BufferFull, match=r"away .pulled out. and 2 ratings wait for it already: this one is not kept"):
+    with pytest.raises(BufferFull, match=r"away .pulled out. and 2 batches wait for it already: this one is not kept"):
         it.loop.record_feedback("w", "s", "cheap", 0.5)
     it.store.away = False
-    it.loop.buffer.close()
-    assert it.loop.buffer.delivered_late == 2
+    it.loop.commits.finish()
+    assert (it.loop.status().committed, it.loop.status().dropped) == (2, 1)
 
 
 def test_what_is_lost_at_the_end_is_said(it: Fixture, caplog: pytest.LogCaptureFixture) -> None:
     it.store.away = True
     it.rate("cheap", 0.5, 0.5)
-    it.loop.buffer.close()
-    assert caplog.records[-1].getMessage() == "2 ratings could not be delivered and are lost: pulled out"
+    it.loop.commits.finish()
+    assert caplog.records[-1].getMessage() == "2 events could not be committed and are lost: pulled out"
 
 
 def test_an_id_used_before_is_an_error() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import replace
 
 import pytest
@@ -14,7 +13,7 @@ from tiercel.domain.errors import BufferFull, StoreError, StoreUnavailable
 from tiercel.domain.events import Feedback, Outcome
 from tiercel.domain.request import stage_segment
 from tiercel.ports import START, Appended
-from tiercel.services.group_commit import CommitSettings, _Batch
+from tiercel.services.delivery import CommitSettings
 from tiercel.services.learner import Learner
 from tiercel.testing import EPOCH, ManualClock
 
@@ -153,11 +152,9 @@ def test_callers_of_one_commit_are_told_of_their_own_events_only() -> None:
     opened = learner(TroubledStore(), CommitSettings(linger_s=3600.0))
     first, second = rating("one", 0.9), rating("one", 0.1)
     opened.leave(outcome(1))
-    receipts = opened._commits._pending.extend  # both must fall into one commit
-    batches = [_Batch((first,), Future()), _Batch((second,), Future())]
-    receipts(batches)
+    waiting = [opened.delivery.send((first,)), opened.delivery.send((second,))]  # both fall into one commit
     opened.flush()
-    stands, refused = (batch.receipt.result(10) for batch in batches if batch.receipt)
+    stands, refused = (receipt.result(10) for receipt in waiting)
     assert ([event.id for event in stands.accepted], stands.conflicts) == (["one"], ())
     assert (refused.accepted, refused.conflicts) == ((), ("one",))
     opened.close()

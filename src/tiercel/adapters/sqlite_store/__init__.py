@@ -7,8 +7,10 @@ database.py    connections, transactions, migrations
 quarantine.py  what to do with a damaged file
 errors.py      SQLite's result codes as tiercel's errors
 migrations/    the schema, one numbered file per version
+outbox.py      another kind of file: events on their way to a store that is away (outbox_migrations/)
 """
 
+from tiercel.adapters.sqlite_store.outbox import SqliteOutbox
 from tiercel.adapters.sqlite_store.store import SqliteStore
 
-__all__ = ["SqliteStore"]
+__all__ = ["SqliteOutbox", "SqliteStore"]

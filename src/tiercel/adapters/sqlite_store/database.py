@@ -14,11 +14,20 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib import resources
 from pathlib import Path
+from typing import NamedTuple
 
 from tiercel.adapters.sqlite_store.errors import translating
 from tiercel.domain.errors import StoreError, StoreUnavailable
 
-APPLICATION_ID = int.from_bytes(b"tier")
+
+class Schema(NamedTuple):
+    """What a file is for: the folder of its migrations, and the number by which SQLite knows such a file."""
+
+    folder: str
+    application_id: int
+
+
+STORE = Schema("migrations", int.from_bytes(b"tier"))
 _SETTINGS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA cache_size = -32768",  # KiB
@@ -34,7 +43,7 @@ class Database:
     `busy_timeout_s` is how long a transaction may wait for other processes before `StoreUnavailable`.
     """
 
-    def __init__(self, path: Path, busy_timeout_s: float) -> None:
+    def __init__(self, path: Path, busy_timeout_s: float, schema: Schema = STORE) -> None:
         self.path = path
         self.busy_timeout_s = busy_timeout_s
         self._pid = os.getpid()
@@ -45,11 +54,13 @@ class Database:
         with translating(path):
             with closing(sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)) as db:
                 db.execute("BEGIN")
-                current = schema_version(db, path) == len(migrations())  # asked before anything is changed
+                current = schema_version(db, path, schema) == len(
+                    migrations(schema)
+                )  # asked before anything is changed
             db = self._connect()
             try:
                 if not current:
-                    migrate(db, path)
+                    migrate(db, path, schema)
             except BaseException:
                 db.close()
                 raise
@@ -136,23 +147,23 @@ class Database:
             return
 
 
-def migrations() -> list[str]:
+def migrations(schema: Schema = STORE) -> list[str]:
     """The schema's versions in order: the n-th brings a database from version n - 1 to n."""
-    folder = resources.files(__package__) / "migrations"
+    folder = resources.files(__package__) / schema.folder
     files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name)
     return [entry.read_text(encoding="utf-8") for entry in files]
 
 
-def migrate(db: sqlite3.Connection, path: Path) -> None:
+def migrate(db: sqlite3.Connection, path: Path, schema: Schema = STORE) -> None:
     """Bring the schema up to date, all of it or nothing. Raises `StoreError` as `schema_version` does."""
     db.execute("BEGIN IMMEDIATE")
-    for script in migrations()[schema_version(db, path) :]:
+    for script in migrations(schema)[schema_version(db, path, schema) :]:
         for statement in _statements(script):
             db.execute(statement)
     db.execute("COMMIT")
 
 
-def schema_version(db: sqlite3.Connection, path: Path) -> int:
+def schema_version(db: sqlite3.Connection, path: Path, schema: Schema = STORE) -> int:
     """The version of the schema, 0 for a new file. Raises `StoreError` for a file that is not ours or too new.
 
     To be asked in a transaction: another process may be making the tables.
@@ -160,8 +171,8 @@ def schema_version(db: sqlite3.Connection, path: Path) -> int:
     (version,) = db.execute("PRAGMA user_version").fetchone()
     (application_id,) = db.execute("PRAGMA application_id").fetchone()
     (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    newest = len(migrations())
-    if application_id != APPLICATION_ID and (version or application_id or tables):
+    newest = len(migrations(schema))
+    if application_id != schema.application_id and (version or application_id or tables):
         raise StoreError(f"{path}: another program's database; give tiercel a file of its own")
     if version > newest:
         known = f"(schema {version}, this one knows {newest})"

@@ -6,11 +6,12 @@ import logging
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
-from tiercel.adapters.sqlite_store.database import Database
+from tiercel.adapters.sqlite_store.database import STORE, Database, Schema
 from tiercel.adapters.sqlite_store.log_rows import after
 from tiercel.adapters.sqlite_store.state_rows import CHUNK, LEARNED, TRIMMED, progress, read_layer
 from tiercel.domain.errors import StoreCorrupt, StoreError, StoreUnavailable
@@ -26,46 +27,57 @@ CHECKED_BYTES = 64 << 20
 """Larger files are checked less at the start, which should not take a second; damage there shows when it is read."""
 
 
-def open_sound(path: Path, busy_timeout_s: float, clock: Clock) -> Database:
+Check = Callable[[sqlite3.Connection], None]
+"""Reads what a start depends on; raises `StoreError` where it cannot be read."""
+
+
+def open_sound(
+    path: Path, busy_timeout_s: float, clock: Clock, *, schema: Schema = STORE, check: Check | None = None
+) -> Database:
     """The database at `path`, or a fresh one where that is damaged. Raises `StoreError` where neither can be had."""
+    opened = partial(_open_checked, path, busy_timeout_s, schema, check or _check_store)
     try:
         with _others_kept_from(path.parent, putting_aside=False):
-            return _open_checked(path, busy_timeout_s)
+            return opened()
     except StoreCorrupt as found:
         damage = found
     with _others_kept_from(path.parent, putting_aside=True):
         try:
-            return _open_checked(path, busy_timeout_s)  # another process may have put it aside by now
+            return opened()  # another process may have put it aside by now
         except StoreCorrupt:
             aside = _put_aside(path, clock)
-        log.error("%s is damaged and was put aside as %s; a fresh store is begun: %s", path, aside.name, damage)
-        return _open_checked(path, busy_timeout_s)
+        log.error("%s is damaged and was put aside as %s; a fresh one is begun: %s", path, aside.name, damage)
+        return opened()
 
 
-def _open_checked(path: Path, busy_timeout_s: float) -> Database:
-    database = Database(path, busy_timeout_s)
+def _open_checked(path: Path, busy_timeout_s: float, schema: Schema, check: Check) -> Database:
+    database = Database(path, busy_timeout_s, schema)
     try:
-        _check(database)
+        _check(database, check)
     except BaseException:
         database.close()
         raise
     return database
 
 
-def _check(database: Database) -> None:
+def _check(database: Database, check: Check) -> None:
     """Read what a start depends on. Raises `StoreCorrupt`."""
     try:
         with database.reading() as db:
             _read_through(db, database.path)
-            for layer in (LEARNED, TRIMMED):
-                read_layer(db, layer)
-            position = progress(db).learned
-            while events := after(db, position, CHUNK):
-                position = events[-1].position
+            check(db)
     except (StoreCorrupt, StoreUnavailable):
         raise
     except StoreError as error:  # SQLite finds no fault with the file, but the tables are not there
         raise StoreCorrupt(str(error)) from error
+
+
+def _check_store(db: sqlite3.Connection) -> None:
+    for layer in (LEARNED, TRIMMED):
+        read_layer(db, layer)
+    position = progress(db).learned
+    while events := after(db, position, CHUNK):
+        position = events[-1].position
 
 
 def _read_through(db: sqlite3.Connection, path: Path) -> None:

@@ -15,10 +15,11 @@ from importlib import metadata
 from pathlib import Path
 
 from tiercel import bootstrap
+from tiercel.adapters.sqlite_store.outbox import outbox_files, waiting_in
 from tiercel.config.environment import key_is_set
 from tiercel.config.file import load, with_environment
-from tiercel.config.settings import Settings
-from tiercel.config.urls import on_server, store_file, store_url_problem, without_password
+from tiercel.config.settings import Settings, StoreSettings
+from tiercel.config.urls import on_server, outbox_file, store_file, store_url_problem, without_password
 from tiercel.domain.errors import ConfigurationError, MissingDependency, StoreError
 from tiercel.ports import Store
 
@@ -53,6 +54,7 @@ def check_up(config: Path | None, store: str | None) -> Iterator[Finding]:
         settings = replace(settings, store=replace(settings.store, url=store))
     yield from _keys(settings)
     yield from _store(settings.store.url)
+    yield from _outbox(settings.store)
     yield _port(settings.server.host, settings.server.port)
 
 
@@ -181,6 +183,27 @@ def _use(url: str, write: Callable[[Store], object]) -> None:
         write(store)
     finally:
         store.close()
+
+
+def _outbox(settings: StoreSettings) -> Iterator[Finding]:
+    """What waits for a store that was away, and whether more could be kept."""
+    file = outbox_file(url=settings.url, outbox=settings.outbox)
+    if file is None:
+        return
+    folder = file.absolute().parent
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        yield Finding("outbox", FAIL, f"{folder} cannot be written to", "make it, or name another: [store] outbox")
+        return
+    try:
+        waiting = sum(waiting_in(found) for found in outbox_files(file))
+    except StoreError as error:
+        yield Finding(
+            "outbox", WARN, str(error), "see that the file is readable; a damaged one is put aside at the start"
+        )
+        return
+    found = f"{file}: {waiting} of {settings.outbox_max_events} events wait for the store"
+    remedy = "they are delivered when the store is back and a tiercel runs here" if waiting else ""
+    yield Finding("outbox", WARN if waiting else OK, found, remedy)
 
 
 def _disk(file: Path) -> Finding:

@@ -12,6 +12,7 @@ from tiercel.apps.cli.output import JsonOption, figure, print_json, print_table,
 from tiercel.apps.cli.program import new_program
 from tiercel.config.urls import without_password
 from tiercel.core.statistics.fold import OVERALL, Key, model_key
+from tiercel.domain.errors import StoreUnavailable
 from tiercel.domain.performance import CallMetrics, TimeRange
 from tiercel.library.performance import PerformanceTracker
 
@@ -36,6 +37,8 @@ def stats(
     """
     url = chosen_settings(config, store).store.url
     with working(f"reading {without_password(url)}"), PerformanceTracker(store_to_read(url)) as tracker:
+        if away := tracker.learner.status().error:
+            raise StoreUnavailable(away)
         called = {key[1] for key in tracker.learner.knowledge.keys(("model",)) if len(key) == 2}
         models = [_measured(tracker, model_id, time_range) for model_id in called]
         overall = {**tracker.overall_metrics(time_range=time_range).to_dict(), **_rated(tracker, OVERALL, time_range)}

@@ -1,14 +1,13 @@
 """What comes back after the call: POST /v1/feedback and POST /v1/outcomes.
 
-Both are acknowledged when they are durable and learned. While the store is away they are acknowledged as buffered after
-a short wait, and refused only when the buffer is full.
+Both are acknowledged when they are durable and learned. While the store is away they are acknowledged as buffered once
+the outbox has them (without one, after a short wait in memory), and refused only when it is full.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import Future
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -22,11 +21,14 @@ from tiercel.apps.gateway.validation import Body, Metadata, Name, Time, problems
 from tiercel.config.problems import shown
 from tiercel.domain.errors import InvalidInput, NotFound, Problem, UnknownModel
 from tiercel.domain.events import Event, Feedback
-from tiercel.services.group_commit import Receipt
 from tiercel.services.intake import FeedbackRequest
+from tiercel.services.learner import Learner
+from tiercel.services.receipts import Receipt
 
 ACKNOWLEDGE_S = 1.0
-"""How long an acknowledgement waits for the store before what was sent counts as buffered."""
+"""How long an acknowledgement waits for the store before what was sent counts as buffered in memory."""
+KEEP_S = 10.0
+"""The same where there is an outbox: longer than a store that hangs takes, so that what is acknowledged is kept."""
 MAX_RATINGS = 10_000
 
 _RATINGS = ("quality", "passed", "stars")
@@ -98,7 +100,7 @@ async def post_feedback(request: Request, state: GatewayState) -> Response:
     several = isinstance(body, list)
     # a thread: an old decision is looked up in the store, which must not stop the loop
     events = await asyncio.to_thread(_prepare, body if several else [body], state, "[{}]" if several else "")
-    receipt = await _acknowledged(state.router.learner.send(*events))
+    receipt = await _acknowledged(state.router.learner, events)
     if receipt is not None and receipt.conflicts:
         raise _conflict(events, receipt, several=several)
     new = {event.id for event in receipt.accepted} if receipt else {event.id for event in events}
@@ -113,7 +115,7 @@ async def post_outcome(request: Request, state: GatewayState) -> Response:
     router = state.router.core
     decision, _, _ = await asyncio.to_thread(router.find, body.decision_id)
     outcome = router.outcome(decision, **given)
-    receipt = await _acknowledged(state.router.learner.send(outcome))
+    receipt = await _acknowledged(state.router.learner, [outcome])
     entry: dict[str, Any] = {"decision_id": decision.id, "model": outcome.model, "cost_usd": outcome.cost_usd}
     if receipt is None:
         entry["buffered"] = True
@@ -186,13 +188,15 @@ def _form_problems(body: object) -> list[Problem]:
     return problems
 
 
-async def _acknowledged(receipt: Future[Receipt]) -> Receipt | None:
-    """What became of the events, or None while they wait for a store that is away."""
+async def _acknowledged(learner: Learner, events: Sequence[Event]) -> Receipt | None:
+    """What became of the events, or None while they wait for a store that is away. Raises `BufferFull`."""
+    within_s = KEEP_S if learner.delivery.keeping.outbox is not None else ACKNOWLEDGE_S
     try:
         # shielded: who stops waiting must not cancel what others are committed with
-        return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(receipt)), ACKNOWLEDGE_S)
+        receipt = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(learner.send(*events))), within_s)
     except TimeoutError:
         return None
+    return None if receipt.kept else receipt
 
 
 def _entry(event: Feedback, *, buffered: bool) -> dict[str, Any]:

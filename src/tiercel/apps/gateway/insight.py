@@ -183,6 +183,7 @@ def _stats(state: GatewayState, segment: Segment | None, time_range: str | None)
         "store": {
             "degraded": status.degraded,
             "buffered": status.buffered,
+            "kept": status.kept,
             "dropped": status.dropped,
             "committed": status.committed,
         },

@@ -20,8 +20,10 @@ PROBE_S = 0.8
 
 
 async def get_health(request: Request, state: GatewayState) -> Response:  # noqa: ARG001 - one signature for all
-    """The process answers."""
-    return json_answer({"status": "ok"})
+    """The process answers; whatever becomes of its store, and what waits for that."""
+    status = state.router.learner.status()
+    waits = {"buffered": status.buffered, "kept": status.kept, "dropped": status.dropped}
+    return json_answer({"status": "ok", "degraded": status.degraded, "store": waits})
 
 
 async def get_ready(request: Request, state: GatewayState) -> Response:  # noqa: ARG001
@@ -36,6 +38,7 @@ async def get_ready(request: Request, state: GatewayState) -> Response:  # noqa:
             "ok": not status.degraded,
             "problem": "events wait for the store" if status.degraded else None,
             "buffered": status.buffered,
+            "kept": status.kept,
             "dropped": status.dropped,
         },
         "providers": {

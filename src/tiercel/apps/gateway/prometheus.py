@@ -139,8 +139,26 @@ PROCESS_METRICS: Sequence[ProcessMetric] = (
     ProcessMetric(
         "tiercel_buffered_events",
         "gauge",
-        "Events that wait for the store.",
+        "Events that wait in memory for the store.",
         lambda s: s.router.learner.status().buffered,
+    ),
+    ProcessMetric(
+        "tiercel_outbox_events",
+        "gauge",
+        "Events in the outbox, which a store that was away has not got.",
+        lambda s: s.router.learner.status().kept,
+    ),
+    ProcessMetric(
+        "tiercel_outbox_limit_events",
+        "gauge",
+        "How many events the outbox takes; 0 without one.",
+        lambda s: s.router.learner.status().keeps_at_most,
+    ),
+    ProcessMetric(
+        "tiercel_outbox_kept_events_total",
+        "counter",
+        "Events that went into the outbox.",
+        lambda s: s.router.learner.status().ever_kept,
     ),
     ProcessMetric(
         "tiercel_committed_events_total",

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.installed
 
-.PHONY: demo test check bench fuzz reliability clean
+.PHONY: demo test check bench fuzz soak reliability clean
 
 $(DONE): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -29,6 +29,12 @@ bench: $(DONE)  ## measure; results as data in benchmarks/results
 
 fuzz: $(DONE)  ## the property tests with new examples
 	$(BIN)/pytest tests/property tests/contract --hypothesis-profile=fuzz
+
+soak: SEEDS ?= 20000
+soak: FIRST ?= 1000
+soak: TURNS ?= 200
+soak: $(DONE)  ## the simulation of processes, clocks and a network under more seeds: SEEDS=20000 FIRST=1000 TURNS=200
+	PYTHONPATH=tests:. $(BIN)/python -m simulation.soak --first $(FIRST) --seeds $(SEEDS) --turns $(TURNS)
 
 reliability: $(DONE)  ## every fault in its full size, and docs/reliability.md; some 40 minutes
 	$(BIN)/python -m benchmarks.reliability

@@ -1,0 +1,160 @@
+"""What holds for every seed: 1,000 of them here, as many as one likes by `make soak`.
+
+That the simulation would notice is shown too: each guard is removed once, and some seed goes red by the invariant that
+the guard serves.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+
+from simulation.process import Disk, Process
+from simulation.world import TURNS, World
+from support.outbox import MemoryOutbox
+from support.told import tell
+from tiercel.adapters.memory_store import MemoryStore
+from tiercel.domain.events import Event
+from tiercel.domain.request import RequestContext
+from tiercel.ports import Appended, Fold, Position
+from tiercel.services import learner
+from tiercel.services.delivery import Delivery
+from tiercel.services.keeping import Keeping
+from tiercel.services.receipts import Batch, Receipt
+from tiercel.services.router import Router
+
+SEEDS = 1_000
+BLOCK = 50
+ENOUGH = 100
+"""Seeds within which a missing guard must show."""
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """What the simulated processes would say of their troubles is no news here."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
+def test_whatever_happens_the_invariants_hold(first: int) -> None:
+    for seed in range(first, first + BLOCK):
+        broken = World(seed).play()
+        assert not broken, f"seed {seed} (alone: make soak FIRST={seed} SEEDS=1 TURNS={TURNS}): {'; '.join(broken)}"
+
+
+def test_a_seed_says_it_all() -> None:
+    worlds = [World(7), World(7)]
+    assert [world.play() for world in worlds] == [[], []]
+    assert worlds[0].ledger == worlds[1].ledger
+    assert worlds[0].store.load() == worlds[1].store.load()
+
+
+def no_id_check(patch: pytest.MonkeyPatch) -> None:
+    """The store logs what it has already."""
+    append = MemoryStore.append
+
+    def forgetful(store: MemoryStore, events: Sequence[Event], fold: Fold) -> Appended:
+        store._by_id.clear()
+        return append(store, events, fold)
+
+    patch.setattr(MemoryStore, "append", forgetful)
+
+
+def dropped_instead_of_kept(patch: pytest.MonkeyPatch) -> None:
+    """What the store has not got is acknowledged and forgotten."""
+
+    def drop(_: Keeping, batches: Sequence[Batch]) -> list[Batch]:
+        for batch in batches:
+            batch.settle(Receipt(kept=True))
+        return []
+
+    patch.setattr(Keeping, "keep", drop)
+
+
+def removed_before_it_is_delivered(patch: pytest.MonkeyPatch) -> None:
+    """The outbox forgets what it hands out."""
+
+    def hand_out(disk: Disk, limit: int) -> tuple[Sequence[Event], int]:
+        events, mark = MemoryOutbox.next(disk, limit)
+        MemoryOutbox.delivered(disk, mark)
+        return events, mark
+
+    patch.setattr(Disk, "next", hand_out)
+    patch.setattr(Disk, "delivered", lambda disk, _mark: disk._maybe_crash())
+
+
+def lost_in_a_crash(patch: pytest.MonkeyPatch) -> None:
+    """The outbox is in memory."""
+    start = Process.start
+
+    def forgetting(process: Process) -> None:
+        process.disk.events.clear()
+        start(process)
+
+    patch.setattr(Process, "start", forgetting)
+
+
+def past_what_waits(patch: pytest.MonkeyPatch) -> None:
+    """What comes later is sent before what waits in the outbox."""
+    step = Delivery.step
+
+    def hasty(delivery: Delivery, now_s: float) -> float:
+        delivery._take()
+        if now_s >= delivery._store.retry_at_s:
+            delivery._deliver(now_s)
+        return step(delivery, now_s)
+
+    patch.setattr(Delivery, "step", hasty)
+
+
+def others_are_not_read(patch: pytest.MonkeyPatch) -> None:
+    """Whoever logs goes on from there, whatever others have logged in between."""
+
+    def follow(appended: Appended, position: Position) -> Position | None:
+        reached = {span.partition: span.last for span in appended.spans}
+        return tuple(reached.get(partition, at) for partition, at in enumerate(position))
+
+    patch.setattr(Appended, "follow", follow)
+
+
+def a_decision_asks_the_store(patch: pytest.MonkeyPatch) -> None:
+    decide = Router.decide
+
+    def asking(router: Router, request: RequestContext) -> object:
+        router.learner.store.decision("whatever")
+        return decide(router, request)
+
+    patch.setattr(Router, "decide", asking)
+
+
+def a_start_needs_the_store(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(learner, "StoreUnavailable", ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    ("remove", "noticed"),
+    [
+        (no_id_check, "entries of"),
+        (dropped_instead_of_kept, "acknowledged and lost"),
+        (removed_before_it_is_delivered, "acknowledged and lost"),
+        (lost_in_a_crash, "acknowledged and lost"),
+        (past_what_waits, "another order"),
+        (others_are_not_read, "something else than the log teaches"),
+        (a_decision_asks_the_store, "did not decide"),
+        (a_start_needs_the_store, "did not start"),
+    ],
+)
+def test_without_its_guard_an_invariant_breaks(
+    monkeypatch: pytest.MonkeyPatch, remove: Callable[[pytest.MonkeyPatch], None], noticed: str
+) -> None:
+    remove(monkeypatch)
+    for seed in range(ENOUGH):
+        broken = World(seed).play()
+        if any(noticed in what for what in broken):
+            tell(f"{remove.__name__}: seed {seed}: {broken[0]}")
+            return
+    pytest.fail(f"{ENOUGH} seeds did not notice: {remove.__name__}")

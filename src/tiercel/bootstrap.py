@@ -39,11 +39,14 @@ from tiercel.core.policies.tier_rules import TierRulesPolicy, TierRulesSettings
 from tiercel.domain.catalogue import Catalogue
 from tiercel.domain.errors import InvalidInput, MissingDependency, Problem
 from tiercel.ports import Clock, Outbox, Provider, Store
+from tiercel.services.delivery import CommitSettings
 from tiercel.services.learner import Learner
 from tiercel.services.router import Router
 from tiercel.services.routes import Route, RoutingTable
 
 SYSTEM_CLOCK = SystemClock()
+SHARED_IDLE_S = 0.4
+"""How often the end of a log is looked at that other machines write to: so that all know the same within a second."""
 
 
 def open_store(url: str) -> Store:
@@ -213,6 +216,7 @@ def build_learner(store: Store, settings: Settings, *, clock: Clock = SYSTEM_CLO
         retention_s=settings.store.retention_s,
         trusted_sources=settings.trusted_sources,
         outbox=build_outbox(store, settings.store),
+        settings=CommitSettings(idle_s=SHARED_IDLE_S) if on_server(store.url) else None,
         jitter=jitter,
     )
 

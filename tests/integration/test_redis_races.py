@@ -33,6 +33,8 @@ PAST: list[Event] = [
         for n in range(20)
     ),
 ]
+GONE: list[Event] = [outcome(n, seconds=n, segment=SEGMENTS[n % 3]) for n in range(100, 110)]
+"""What a log taught that is gone."""
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +78,7 @@ OTHERS: dict[str, Change] = {
     "clearing a workflow": lambda store: store.clear_feedback("a", None, fold),
     "rebuilding": lambda store: store.rebuild(fold),
     "compacting": lambda store: store.compact(at(9 * DAY_S)),
+    "restoring": lambda store: store.restore(fold(GONE)),
 }
 
 
@@ -96,6 +99,7 @@ OURS: dict[str, Callable[[Store], object]] = {
     "clearing": lambda store: store.clear_feedback("a", "b", fold),
     "rebuilding": lambda store: store.rebuild(fold),
     "compacting": lambda store: store.compact(at(9 * DAY_S)),
+    "restoring": lambda store: store.restore(fold(GONE)),
 }
 
 

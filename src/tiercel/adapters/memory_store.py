@@ -13,7 +13,7 @@ from datetime import datetime
 
 from tiercel.adapters.codec import as_logged, kind_of
 from tiercel.adapters.undivided import place_of
-from tiercel.core.logbook import Rater, conflicts, day_start, event_time, rater, revise
+from tiercel.core.logbook import YOUNG_LOG, Rater, conflicts, day_start, event_time, rater, revise
 from tiercel.core.statistics.fold import Deltas, fold, micros
 from tiercel.core.statistics.forget import forget_ratings
 from tiercel.domain.alerts import Alert
@@ -37,6 +37,7 @@ class MemoryStore:
         self._compacted_at_s = 0.0
         self._position = 0
         self._floor = 0
+        self._tidied = False
         self._superseded: set[int] = set()
         self._enter([])
 
@@ -150,6 +151,7 @@ class MemoryStore:
             if old:
                 self._trimmed.merge(self._teach([event for _, event in old]))
                 self._floor = max(self._floor, old[-1][0])
+                self._tidied = True
                 gone = {position for position, _ in old}
                 self._enter([entry for entry in self._log if entry[0] not in gone])
         return len(old)
@@ -166,6 +168,7 @@ class MemoryStore:
         """See `StateStore.compact`."""
         with self._lock:
             self._compacted_at_s = now.timestamp()
+            self._tidied = True
             self._trimmed = self._trimmed.climbed(self._compacted_at_s)
 
     def rebuild(self, fold: Fold) -> None:  # noqa: ARG002 - the state is never anything but what the log teaches
@@ -173,12 +176,22 @@ class MemoryStore:
         with self._lock:
             self._lose_position()
 
+    def restore(self, state: Deltas) -> bool:
+        """See `StateStore.restore`."""
+        with self._lock:
+            if self._position > YOUNG_LOG or self._tidied:
+                return False
+            self._trimmed.merge(state)
+            self._lose_position()
+        return True
+
     def close(self) -> None:
         """See `Store.close`."""
 
     def _lose_position(self) -> None:
         self._position += 1
         self._floor = self._position
+        self._tidied = True
 
     def _enter(self, log: list[tuple[int, Event]]) -> None:
         """Hold `log` and nothing else."""

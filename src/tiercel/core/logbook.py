@@ -16,6 +16,9 @@ from tiercel.domain.events import Event, Feedback, Rating, StandingChange
 Rater = tuple[str, str]
 """Who has one rating in force of what: (decision_id, source)."""
 
+YOUNG_LOG = 10_000
+"""A log to which no more events were appended, and nothing else done, may be the successor of one that is gone."""
+
 _TICK = timedelta(microseconds=1)
 _SAME_MOMENT = timedelta(milliseconds=1)
 

@@ -29,6 +29,8 @@ log = logging.getLogger("tiercel.learner")
 
 RETENTION_S = 7 * 86_400.0
 HOUSEKEEPING_S = 300.0
+FAR_BEHIND = 10_000
+"""Events read one by one; whoever finds more takes the state instead, which does not grow with the others' traffic."""
 
 Review = Callable[[Appended], Sequence[StandingChange]]
 Listener = Callable[[Appended], None]
@@ -40,7 +42,8 @@ class Learner:
     `review` is asked after everything learned whether it calls for a change, which is then logged and learned too.
     `retention_s` is how long the log is kept; `trusted_sources` are heard in full whatever others say. `outbox` keeps
     what comes while the store is away, and is closed with the learner; `jitter` is chance for retries. `run` makes what
-    steps the delivery: a thread, unless somebody else does.
+    steps the delivery: a thread, unless somebody else does. Of more than `far_behind` events the others logged it takes
+    what they taught from the store instead of reading them all, and listeners hear of none of the rest.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Learner:
         outbox: Outbox | None = None,
         jitter: Callable[[], float] = no_jitter,
         run: Callable[[Delivery, Callable[[], float]], GroupCommit] = GroupCommit,
+        far_behind: int = FAR_BEHIND,
     ) -> None:
         self.store = store
         self.clock = clock
@@ -67,6 +71,7 @@ class Learner:
         self._tidied_at_s = clock.monotonic_s()
         self._position: Position = START
         self._loaded = False
+        self._far_behind = far_behind
         self.delivery = Delivery(
             self._commit,
             self._idle,
@@ -131,12 +136,9 @@ class Learner:
 
     def catch_up(self) -> int:
         """Learn what other processes have logged; returns the number of events."""
-        learned = 0
         with self._lock:
             self._ensure_loaded()
-            while batch := self._learn_next():
-                learned += batch
-        return learned
+            return self._follow()
 
     def tidy(self) -> None:
         """Move old statistics into coarser buckets and remove log older than the retention."""
@@ -162,12 +164,16 @@ class Learner:
             return self._append(labelled(events, self.knowledge, micros(self.clock.now()), self._trusted_sources))
 
     def _append(self, events: Sequence[Event]) -> Appended:
-        appended = self.store.append(events, fold)
+        try:
+            appended = self.store.append(events, fold)
+        except PositionLost:
+            # the log is gone; another is there, which has to learn what this one taught before it is written to
+            self._load_again()
+            appended = self.store.append(events, fold)
         reached = appended.follow(self._position) if len(appended.accepted) == len(events) else None
         if reached is None:
             # another process logged in between, or an earlier try did more than it could tell: read the log on
-            while self._learn_next():
-                pass
+            self._follow()
         else:
             self._learn(appended, reached)
         if appended.accepted:
@@ -176,12 +182,22 @@ class Learner:
                 self._append(changes)
         return appended
 
+    def _follow(self) -> int:
+        """Read the log to its end, or to where taking the state is less work; how many events."""
+        learned = 0
+        while batch := self._learn_next():
+            learned += batch
+            if learned >= self._far_behind:
+                self._load()
+                break
+        return learned
+
     def _learn_next(self) -> int:
         try:
             events, position = self.store.events_after(self._position, self.delivery.settings.max_batch)
         except PositionLost:
             # ratings were cleared or the state rebuilt, by whichever process: what is held here is no longer true
-            self._load()
+            self._load_again()
             return 0
         if events:
             self._learn(Appended(tuple(events), fold(events)), position)
@@ -190,6 +206,12 @@ class Learner:
     def _ensure_loaded(self) -> None:
         if not self._loaded:
             self._load()
+
+    def _load_again(self) -> None:
+        held = self.knowledge.export()
+        if held and self.store.restore(held):
+            log.warning("%s: the log is gone; what it taught this process was put into a new one", self.store.url)
+        self._load()
 
     def _load(self) -> None:
         deltas, self._position = self.store.load()

@@ -48,6 +48,26 @@ def test_what_is_recorded_is_logged_and_learned() -> None:
     opened.close()
 
 
+def test_whoever_is_far_behind_takes_the_state_and_knows_the_same() -> None:
+    store = TroubledStore()
+    steps = CommitSettings(max_batch=10)
+    near, far, other = (Learner(store, clock=ManualClock(), settings=steps, far_behind=50) for _ in range(3))
+    heard: list[int] = []
+    far.subscribe(lambda appended: heard.append(len(appended.accepted)))
+    for number in range(60):
+        other.record(*(outcome(n) for n in range(5 * number, 5 * number + 5)), rating(f"f{number}", number / 60))
+        near.catch_up()
+    assert far.catch_up() == 50
+    assert heard == [10] * 5
+    assert far.catch_up() == 0
+    assert far.knowledge.export() == near.knowledge.export() == other.knowledge.export()
+    other.record(outcome(999))
+    assert far.catch_up() == near.catch_up() == 1
+    assert far.knowledge.export() == near.knowledge.export()
+    for opened in (near, far, other):
+        opened.close()
+
+
 def test_the_same_event_twice_counts_once() -> None:
     opened = learner(TroubledStore())
     opened.record(outcome(1))

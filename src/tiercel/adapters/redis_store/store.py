@@ -156,12 +156,19 @@ class RedisStore:
         """See `StateStore.rebuild`. Others go on logging meanwhile."""
         self._until_done(lambda: self._upkeep.rebuild(fold))
 
+    def restore(self, state: Deltas) -> bool:
+        """See `StateStore.restore`."""
+        return self._until_done(lambda: self._upkeep.restore(state, self._followed))
+
     def close(self) -> None:
         """See `Store.close`."""
         self._server.close()
 
     def _append(self, events: Sequence[Event], fold: Fold) -> Appended | None:
         known = appending.ask(self._server, self._keys, events)
+        if self._followed and known.now.log != self._followed:
+            # who learned from the log that is gone has to tell the one in its place before any event does
+            raise PositionLost
         batch = appending.judge(events, known)
         deltas = fold(batch.accepted)
         if not batch.accepted:

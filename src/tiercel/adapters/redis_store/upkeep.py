@@ -11,7 +11,7 @@ from tiercel.adapters.redis_store.layers import LEARNED, TRIMMED
 from tiercel.adapters.redis_store.log_index import CHUNK, History, Logged
 from tiercel.adapters.redis_store.progress import Progress, begin, only_if_learned, set_progress, without_past
 from tiercel.adapters.redis_store.server import Server, Write
-from tiercel.core.logbook import rater
+from tiercel.core.logbook import YOUNG_LOG, rater
 from tiercel.core.statistics.fold import Deltas
 from tiercel.core.statistics.forget import forget_ratings
 from tiercel.domain.events import Feedback
@@ -60,6 +60,17 @@ class Upkeep:
         step = self._step(now)
         layers.exchange(step, self._keys, LEARNED, learned, state.climbed(now.compacted_at_s))
         without_past(step, self._keys, now._replace(learned=now.position))
+        return self._done(step)
+
+    def restore(self, state: Deltas, followed: str | None) -> bool | None:
+        """Add what the log taught that was followed and is gone, if nothing but a few events was ever done to this."""
+        now = self._progress()
+        if now.position > YOUNG_LOG or now.generation or (now.log and now.log == followed):
+            return False
+        step = self._step(now)
+        for layer in (LEARNED, TRIMMED):
+            layers.merge_into(self._server, step, self._keys, layer, state)
+        without_past(step, self._keys, now)
         return self._done(step)
 
     def clear(self, workflow: str, stage: str | None) -> int | None:

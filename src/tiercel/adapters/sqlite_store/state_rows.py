@@ -15,6 +15,7 @@ from zlib import crc32
 
 from tiercel.adapters.codec import Address, StateRow, addresses, read_state_row, state_rows
 from tiercel.adapters.sqlite_store.log_rows import after
+from tiercel.core.logbook import YOUNG_LOG
 from tiercel.core.statistics.buckets import LADDER, Bucket
 from tiercel.core.statistics.fold import Deltas
 from tiercel.domain.errors import StoreCorrupt
@@ -147,6 +148,18 @@ def taught(db: sqlite3.Connection, position: int, fold: Fold) -> Deltas:
         position = events[-1].position
         deltas.merge(fold([event for _, event in events]))
     return deltas
+
+
+def restore(db: sqlite3.Connection, state: Deltas, fold: Fold) -> bool:
+    """Add what a log taught that is gone, if nothing but a few events was ever done to this one."""
+    now = progress(db)
+    if now.position > YOUNG_LOG or now.generation:
+        return False
+    now = learn(db, now, fold)
+    for layer in (LEARNED, TRIMMED):
+        merge_into_layer(db, layer, state)
+    set_progress(db, now.without_past())
+    return True
 
 
 def _rows(layer: str, state: Deltas) -> Iterator[tuple[str | int, ...]]:

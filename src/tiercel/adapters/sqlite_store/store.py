@@ -103,8 +103,7 @@ class SqliteStore:
         """See `EventStore.append`."""
         if not events:
             return Appended((), Deltas())
-        accepted: list[Event] = []
-        refused: list[str] = []
+        accepted, refused = list[Event](), list[str]()
         with self._database.writing() as db:
             before = progress(db)
             position = before.position
@@ -244,6 +243,11 @@ class SqliteStore:
                 now = state_rows.learn(db, now._replace(learned=seen.position), fold)
                 set_progress(db, now.without_past())
                 return
+
+    def restore(self, state: Deltas) -> bool:
+        """See `StateStore.restore`."""
+        with self._database.writing() as db:
+            return state_rows.restore(db, state, self._teach)
 
     def close(self) -> None:
         """See `Store.close`."""

@@ -14,6 +14,8 @@ from tiercel.adapters.memory_store import MemoryStore
 from tiercel.apps.gateway.asgi import Gateway
 from tiercel.apps.gateway.state import GatewayState
 from tiercel.config.settings import ProviderSettings, Settings, StoreSettings
+from tiercel.core.statistics.fold import Deltas
+from tiercel.domain.alerts import Alert
 from tiercel.domain.catalogue import Agent, ModelProfile, Price
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import StoreUnavailable
@@ -71,6 +73,14 @@ class AwayStore(MemoryStore):
     def recent_decisions(self, limit: int) -> Sequence[Decision]:
         self._check()
         return super().recent_decisions(limit)
+
+    def recent_alerts(self, limit: int) -> Sequence[Alert]:
+        self._check()
+        return super().recent_alerts(limit)
+
+    def load(self) -> tuple[Deltas, Position]:
+        self._check()
+        return super().load()
 
     def _check(self) -> None:
         if self.away:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from tiercel.config.problems import is_secret_key, one_of
@@ -89,10 +89,10 @@ def _store_url(value: str) -> str:
     return value
 
 
-def _outbox(value: bool | str) -> bool | str:  # noqa: FBT001 - pydantic calls it
-    if isinstance(value, str) and not (value and value.isprintable()):
-        raise _fail("value", "must be the path of a file, true (the default) or false (none)")
-    return value
+def _outbox(value: object) -> bool | str:
+    if isinstance(value, bool) or (isinstance(value, str) and value and value.isprintable()):
+        return value
+    raise _fail("value", "must be the path of a file, true (the default) or false (none)")
 
 
 def _base_url(value: str) -> str:
@@ -160,7 +160,7 @@ class StoreSection(Section):
 
     url: Annotated[str, AfterValidator(_store_url)] = _STORE.url
     retention_s: Annotated[float, AfterValidator(_retention)] = _STORE.retention_s
-    outbox: Annotated[bool | str, AfterValidator(_outbox)] = _STORE.outbox
+    outbox: Annotated[bool | str, PlainValidator(_outbox)] = _STORE.outbox
     outbox_max_events: Count = _STORE.outbox_max_events
 
 

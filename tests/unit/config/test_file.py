@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from contextlib import suppress
@@ -430,3 +431,18 @@ _SECTIONS = st.sampled_from(
 def test_any_tables_are_settings_or_a_configuration_error(raw: dict[str, Any]) -> None:
     with suppress(ConfigurationError):
         validated(raw, "a.toml", POLICIES)
+
+
+@pytest.mark.parametrize("outbox", ["true", "false", '"kept.db"'])
+def test_what_an_outbox_may_be(outbox: str) -> None:
+    store = parse(f"[store]\noutbox = {outbox}\noutbox_max_events = 10", "a.toml", policies=POLICIES).store
+    assert (store.outbox, store.outbox_max_events) == (json.loads(outbox), 10)
+
+
+@pytest.mark.parametrize(
+    ("line", "path"),
+    [('outbox = ""', "outbox"), ("outbox = 3", "outbox"), ("outbox_max_events = 0", "outbox_max_events")],
+)
+def test_what_an_outbox_may_not_be(line: str, path: str) -> None:
+    (problem,) = problems(f"[store]\n{line}")
+    assert problem.path.startswith(f"store.{path}")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
 from tiercel import bootstrap
 from tiercel.config.settings import Settings, StoreSettings
-from tiercel.config.urls import on_server, store_url_problem
+from tiercel.config.urls import on_server, outbox_file, store_url_problem
 from tiercel.domain.errors import InvalidInput, MissingDependency
 
 
@@ -80,3 +82,16 @@ def test_without_its_client_a_server_is_no_store(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(MissingDependency, match=r"pip install 'tiercel\[redis\]'"):
         bootstrap.open_store("redis://h")
+
+
+def test_where_an_outbox_is() -> None:
+    assert outbox_file(url="memory://", outbox=True) is None
+    assert outbox_file(url="sqlite:///a.db", outbox=True) is None
+    assert outbox_file(url="redis://h", outbox=False) is None
+    assert outbox_file(url="sqlite:///a.db", outbox="/var/outbox.db") == Path("/var/outbox.db")
+    mine, theirs = (outbox_file(url=f"redis://{host}:6379/0", outbox=True) for host in ("h", "i"))
+    assert mine is not None
+    assert re.fullmatch(r"tiercel-outbox-[0-9a-f]{8}\.db", str(mine))
+    assert mine != theirs, "what one store has not got is not delivered to another"
+    assert outbox_file(url="redis://u:CANARY@h:6379/0", outbox=True) == mine
+    assert outbox_file(url="redis://h:6379/0", outbox=True, of="feedback") not in (mine, theirs)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+from contextlib import closing
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +11,8 @@ from typing import Any, NamedTuple
 import pytest
 from typer.testing import CliRunner
 
+from support.happenings import outcome
+from tiercel.adapters.sqlite_store import SqliteOutbox
 from tiercel.apps.cli.checkup import FAIL, OK, WARN, packages
 from tiercel.apps.cli.main import program
 
@@ -149,3 +152,17 @@ def test_packages_are_held_against_what_the_metadata_requires(monkeypatch: pytes
     assert found["package old"].found == "1.9 is older than 1.10"
     assert found["packages"].found == "2 as required"
     assert "tiercel[more]" in found["extra more"].remedy
+
+
+@pytest.mark.usefixtures("sound")
+def test_what_waits_for_a_store_is_said() -> None:
+    Path("tiercel.toml").write_text(SOUND.replace("[server]", 'outbox = "kept/outbox.db"\n[server]'))
+    assert doctor()[1]["outbox"]["status"] == FAIL
+    Path("kept").mkdir()
+    assert doctor()[1]["outbox"]["status"] == OK
+    with closing(SqliteOutbox("kept/outbox.db")) as outbox:
+        outbox.add([outcome(1), outcome(2)])
+        found = doctor()[1]["outbox"]
+    assert (found["status"], "2 of 500000 events wait" in found["found"]) == (WARN, True)
+    Path("kept/outbox.db").write_bytes(b"garbage" * 1000)
+    assert doctor()[1]["outbox"]["status"] == WARN

@@ -38,7 +38,7 @@ async function refresh() {
     const stats = await answer.json();
     document.getElementById("models").replaceChildren(...stats.models.map(row));
     text = stats.store.degraded
-      ? `The store is away: ${stats.store.buffered} events wait for it, ${stats.store.dropped} were lost.`
+      ? `The store is away: ${stats.store.buffered + stats.store.kept} events wait for it, ${stats.store.dropped} were lost.`
       : `${stats.overall.total_requests} calls, ${stats.overall.ratings} ratings.`;
   } catch (error) {
     text = `The figures cannot be read: ${error.message}.`;

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from support.happenings import alert, at, decision, feedback, outcome
+from support.reported import Reported
 from tiercel.adapters.sqlite_store import SqliteStore, database, state_rows
 from tiercel.core.statistics.fold import fold
 from tiercel.domain.errors import StoreCorrupt, StoreError, StoreUnavailable
@@ -113,16 +114,17 @@ def miscount(path: Path, draw: random.Random) -> None:
 
 @pytest.mark.parametrize("damage", [overwrite, miscount])
 def test_no_damage_stops_a_start_and_none_is_taken_for_data(
-    tmp_path: Path, damage: Callable[[Path, random.Random], None]
+    tmp_path: Path, reported: Reported, damage: Callable[[Path, random.Random], None]
 ) -> None:
-    """120 damaged files each. What can be read of one is what was written, or nothing."""
-    draw = random.Random(7)
+    """Hundreds of damaged files. What can be read of one is what was written, or nothing."""
+    seed, files = 7, reported.size(120, 350)
+    draw = random.Random(seed)
     original = filled(tmp_path / "original.db")
     with closing(SqliteStore(original)) as store:
         state, _ = store.load()
     true = {repr(event) for event in EVENTS}
     fates = Counter[str]()
-    for number in range(120):
+    for number in range(files):
         folder = tmp_path / str(number)
         folder.mkdir()
         path = Path(shutil.copy(original, folder / "log.db"))
@@ -141,6 +143,9 @@ def test_no_damage_stops_a_start_and_none_is_taken_for_data(
                 fates["harmless"] += 1
                 assert {repr(event) for event in found} <= true
     assert fates["put aside"] > 20
+    shares = ", ".join(f"{fate} {count}" for fate, count in fates.most_common())
+    what = f"{damage.__name__} ({shares}): starts that failed, and data that was not what was written"
+    reported.none("damage", what, of=files, seeds=seed)
 
 
 def test_a_file_of_a_newer_tiercel_is_refused_and_left_alone(tmp_path: Path) -> None:

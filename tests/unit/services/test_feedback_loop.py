@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.outbox import MemoryOutbox
 from tiercel.adapters.memory_store import MemoryStore
 from tiercel.core.statistics.fold import fold
 from tiercel.domain.catalogue import ModelTier
@@ -19,6 +21,7 @@ from tiercel.domain.quality import QualityStats
 from tiercel.domain.request import stage_segment
 from tiercel.ports import Appended, Fold
 from tiercel.services.feedback_loop import FeedbackService
+from tiercel.services.ids import new_feedback_id
 from tiercel.testing import EPOCH, ManualClock
 
 WEEK_S = 604_800
@@ -30,6 +33,7 @@ class ObservedStore(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.away = False
+        self.asked = 0
         self.ratings_read = 0
 
     def append(self, events: Sequence[Event], fold: Fold) -> Appended:
@@ -43,6 +47,7 @@ class ObservedStore(MemoryStore):
         return ratings
 
     def _reach(self) -> None:
+        self.asked += 1
         if self.away:
             raise StoreUnavailable("pulled out")
 
@@ -439,6 +444,28 @@ def test_a_full_buffer_is_said_to_the_caller() -> None:
     it.store.away = False
     it.loop.commits.finish()
     assert (it.loop.status().committed, it.loop.status().dropped) == (2, 1)
+
+
+def test_with_an_outbox_ratings_survive_and_a_store_that_is_away_is_not_asked_each_time() -> None:
+    outbox = MemoryOutbox(limit=3)
+    it = Fixture(outbox=outbox)
+    it.store.away = True
+    it.rate("cheap", 0.1, 0.2, 0.3)
+    assert (it.loop.status().kept, it.store.asked) == (3, 1)
+    with pytest.raises(BufferFull, match="the outbox takes 3"):
+        it.loop.record_feedback("w", "s", "cheap", 0.4)
+    again = FeedbackService(it.store, fold=fold, clock=it.clock, new_id=numbered(), outbox=outbox)
+    it.store.away = False
+    assert [entry.quality_score for entry in again.get_feedback_history("w", "s")] == [0.3, 0.2, 0.1]
+    assert outbox.waiting == 0
+
+
+def test_of_threads_that_rate_together_each_is_told_of_its_own() -> None:
+    loop = FeedbackService(MemoryStore(), fold=fold, clock=ManualClock(), new_id=new_feedback_id)
+    with ThreadPoolExecutor(8) as threads:
+        told = list(threads.map(lambda n: loop.record_feedback("w", f"s{n % 3}", "cheap", 0.5), range(200)))
+    assert len(set(told)) == 200
+    assert loop.status().committed == 200
 
 
 def test_what_is_lost_at_the_end_is_said(it: Fixture, caplog: pytest.LogCaptureFixture) -> None:

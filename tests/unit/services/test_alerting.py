@@ -8,6 +8,7 @@ import pytest
 
 from tiercel.adapters.memory_store import MemoryStore
 from tiercel.domain.alerts import Alert, AlertThresholds, AlertType, Severity
+from tiercel.domain.errors import StoreUnavailable
 from tiercel.domain.events import Feedback
 from tiercel.domain.request import stage_segment
 from tiercel.services.alerting import Alerting
@@ -316,6 +317,25 @@ def test_a_store_that_is_away_delays_nothing(site: Site, monkeypatch: pytest.Mon
     monkeypatch.setattr(site.learner, "leave", left.append)
     assert site.after(0) == ["high_latency WARNING"]
     assert left == site.alerting.active
+
+
+def test_a_history_that_cannot_be_read_at_the_start_is_read_when_the_store_is_back(
+    site: Site, store: MemoryStore, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.calls(latency_ms=600.0)
+    site.after(0)
+    site.learner.flush()
+
+    def away(limit: int) -> list[Alert]:
+        raise StoreUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "recent_alerts", away)
+        late = Site(store, clock)
+        assert late.alerting.history == []
+    assert late.after(1) == [], "it is active already, and known to be"
+    assert late.alerting.history == site.alerting.history
+    late.close()
 
 
 def test_after_closing_nothing_is_followed_any_more(site: Site, store: MemoryStore, clock: ManualClock) -> None:

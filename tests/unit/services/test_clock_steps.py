@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
+from support.reported import Reported
 from support.routing import bench
 from support.worlds import SEGMENT, THREE_TIERS, World
 from tiercel.core.policies.adaptive_score import AdaptiveScorePolicy
+from tiercel.core.policies.base import Policy
 from tiercel.core.policies.tier_rules import TierRulesPolicy
 from tiercel.core.statistics.fold import fold, segment_model_key
 from tiercel.domain.request import RequestContext
+from tiercel.testing import EPOCH
 
 REVIEW = RequestContext(workflow="review", stage="analysis")
 AHEAD_S = [3_600.0, 7 * 86_400.0]
+
+STEPS_S = {
+    "-1 h": -3_600.0,
+    "+1 h": 3_600.0,
+    "+7 d": 7 * 86_400.0,
+    "1970": -EPOCH.timestamp(),
+    "2038": (datetime(2038, 1, 19, 4, tzinfo=UTC) - EPOCH).total_seconds(),
+}
+
+
+@pytest.mark.parametrize("policy", [AdaptiveScorePolicy, TierRulesPolicy])
+@pytest.mark.parametrize("step", STEPS_S)
+def test_a_step_of_the_clock_and_back_moves_nothing_that_is_well(
+    step: str, policy: type[Policy], reported: Reported
+) -> None:
+    each = reported.size(100, 2_000)
+    world = World(policy(), quality=lambda *_: 0.95)
+    world.play(each)
+    serves = world.greedy[-1]
+    for there in (STEPS_S[step], -STEPS_S[step]):
+        world.clock.step(there)
+        world.play(each)
+    moved = sum(greedy != serves for greedy in world.greedy[each:])
+    what = f"clock stepped by {step} and back, {world.policy.name}: requests that another model was believed in for"
+    reported.none("clock-steps", what, of=2 * each, bad=moved)
 
 
 @pytest.mark.parametrize("ahead_s", AHEAD_S)

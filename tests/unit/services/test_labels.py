@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from support.happenings import REVIEW, feedback
-from support.told import tell
+from support.reported import Reported
 from tiercel.core.policies.base import Situation
 from tiercel.core.policies.contextual import ContextualPolicy
 from tiercel.core.statistics.fold import fold, micros
@@ -53,7 +53,7 @@ class Stage:
 
 
 @pytest.mark.parametrize("batch", [1, 100, 2_000])
-def test_fault_15_one_source_with_false_ratings_moves_no_share(batch: int) -> None:
+def test_fault_15_one_source_with_false_ratings_moves_no_share(batch: int, reported: Reported) -> None:
     """However they arrive: one by one, or thousands in one commit."""
     stage = Stage()
     before = stage.shares()
@@ -63,14 +63,14 @@ def test_fault_15_one_source_with_false_ratings_moves_no_share(batch: int) -> No
         stage.clock.advance(1)
         counted += sum(event.label.weight for event in stage.say("mallory", [("small", 0.0)] * batch, n))
     after = stage.shares()
-    shares = f"{before['small']:.3f} -> {after['small']:.3f}"
-    tell(f"batches of {batch}: {counted:.0f} of {count} counted; share of the small model {shares}")
+    what = f"contextual: {count:,} zeros of one source in batches of {batch:,}, {counted:.0f} counted: share moved by"
+    reported.most("hostile-source", what, abs(before["small"] - after["small"]), 0.02)
     assert before["small"] > 0.5
     assert counted <= 5
     assert after == pytest.approx(before, abs=0.02)
 
 
-def test_fault_15_how_many_hostile_sources_it_takes() -> None:
+def test_fault_15_how_many_hostile_sources_it_takes(reported: Reported) -> None:
     """Among twenty honest ones, each sending a thousand, until the large model is believed in."""
     taken = 0
     small = 1.0
@@ -81,7 +81,8 @@ def test_fault_15_how_many_hostile_sources_it_takes() -> None:
             stage.clock.advance(1)
             stage.say(f"mallory:{source}", [("small", 0.0)] * 1_000, 0)
         small = stage.shares()["small"]
-    tell(f"{taken} hostile sources among 20 honest ones move the decision")
+    what = "contextual: hostile sources among 20 honest ones that move the decision"
+    reported.told("hostile-source", what, f"{taken}")
     assert 3 <= taken < 40
 
 

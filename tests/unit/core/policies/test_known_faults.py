@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
+from support.reported import Reported
 from support.worlds import SEGMENT, THREE_TIERS, World, model
 from tiercel.core.policies.adaptive_score import AdaptiveScorePolicy, AdaptiveScoreSettings
 from tiercel.core.policies.tier_rules import TierRulesPolicy, TierRulesSettings
@@ -44,10 +43,11 @@ def until_down(seed: int, probe_share: float) -> tuple[float, float]:
     return went_up, float("inf")
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_fault_1_a_mended_cheap_tier_is_used_again_within_hours(seed: int) -> None:
-    _, hours = until_down(seed, probe_share=0.02)
-    assert hours <= 6
+def test_fault_1_a_mended_cheap_tier_is_used_again_within_hours(reported: Reported) -> None:
+    seeds = range(reported.size(3, 20))
+    hours = max(until_down(seed, probe_share=0.02)[1] for seed in seeds)
+    what = f"longest of {len(seeds)} runs at 1,000 requests an hour, of which a dearer tier serves at most that many hours'"
+    reported.most("mended-tier", what, hours, 6.0, unit="h", seeds=f"0..{seeds[-1]}")
 
 
 def test_fault_1_is_what_probes_cure() -> None:
@@ -89,12 +89,14 @@ def test_fault_3_ten_thousand_good_requests_do_not_hide_tens_of_failures() -> No
     assert failures <= 40
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_fault_5_at_a_true_rate_of_exactly_090_there_are_at_most_2_flips_in_1000_requests(seed: int) -> None:
+def test_fault_5_at_a_true_rate_of_exactly_090_there_are_at_most_2_flips_in_1000_requests(reported: Reported) -> None:
     models = (model("a", "capable", 0.85), model("b", "capable", 0.85))
-    world = World(AdaptiveScorePolicy(), models=models, success=lambda *_: 0.90, seed=seed)
-    world.play(1_000)
-    assert world.flips() <= 2
+    seeds, most = range(reported.size(10, 100)), 0
+    for seed in seeds:
+        world = World(AdaptiveScorePolicy(), models=models, success=lambda *_: 0.90, seed=seed)
+        world.play(1_000)
+        most = max(most, world.flips())
+    reported.most("threshold", f"flips in 1,000 requests, most of {len(seeds)} runs", most, 2, seeds=f"0..{seeds[-1]}")
 
 
 def test_fault_5_is_what_hysteresis_cures() -> None:
@@ -147,7 +149,7 @@ def honest_stage() -> World:
     return world
 
 
-def test_fault_15_one_source_with_100000_ratings_moves_nothing() -> None:
+def test_fault_15_one_source_with_100000_ratings_moves_nothing(reported: Reported) -> None:
     world = honest_stage()
     before = world.knowledge.ratings(segment_tier_key(SEGMENT, "capable")).summary()
     hostile_ratings(world, 100_000, "mallory")
@@ -155,10 +157,14 @@ def test_fault_15_one_source_with_100000_ratings_moves_nothing() -> None:
     assert world.tier == "capable"
     assert after.mean is not None
     assert before.mean is not None
-    assert after.mean > 0.9, "still excellent: the recommendation is the same as before"
+    # still excellent: the recommendation is the same as before
+    moved = before.mean - after.mean
+    reported.most(
+        "hostile-source", "tier-rules: 100,000 zeros of one source among 20 move a mean of 0.95 by", moved, 0.05
+    )
 
 
-def test_fault_15_how_many_hostile_sources_it_takes() -> None:
+def test_fault_15_how_many_hostile_sources_it_takes(reported: Reported) -> None:
     """Against twenty honest users seven hostile ones are needed, whatever each of them sends."""
     taken = 0
     tier = "capable"
@@ -167,6 +173,7 @@ def test_fault_15_how_many_hostile_sources_it_takes() -> None:
         world = honest_stage()
         hostile_ratings(world, 1_000 * taken, *(f"mallory:{i}" for i in range(taken)))
         tier = world.tier
+    reported.told("hostile-source", "tier-rules: hostile sources among 20 honest ones that move the tier", f"{taken}")
     assert taken == 7
 
 

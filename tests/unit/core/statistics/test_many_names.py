@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from support.happenings import REVIEW, feedback, outcome
+from support.reported import Reported
 from tiercel.core.statistics.fold import OVERALL, Deltas, Key, fold, model_key, segment_model_key, segment_tier_key
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.events import Event
@@ -63,3 +67,31 @@ def test_as_long_as_they_are_few_nothing_is_forgotten() -> None:
     for event in events:
         knowledge.add(fold([event]))
     assert knowledge.export() == fold(events)
+
+
+def resident_mib() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def test_a_million_names_take_no_more_than_some_thousands(reported: Reported) -> None:
+    (count, bound), batch = reported.size((6_000, 1_000), (1_000_000, 10_000)), 500
+    knowledge = Knowledge(max_segments=bound)
+    settled_mib = most = 0.0
+    for first in range(0, count, batch):
+        events = [
+            event
+            for n in range(first, first + batch)
+            for event in (
+                outcome(n, segment=stage_segment(f"w{n}", f"s{n}"), model=f"m{n % 50}"),
+                feedback(f"f{n}", segment=stage_segment(f"w{n}", f"s{n}"), model=f"m{n % 50}", source=f"user:{n}"),
+            )
+        ]
+        knowledge.add(fold(events))
+        if first == 2 * bound:
+            settled_mib = resident_mib()
+        most = max(most, len(segments(knowledge)))
+    grown_mib = resident_mib() - settled_mib
+    reported.most("many-names", f"segments held of {count:,} workflows, stages and users", most, bound)
+    what = f"memory grown from the {2 * bound:,}th name to the last of {count:,}"
+    reported.most("many-names", what, grown_mib, 32.0, unit="MiB")
+    assert knowledge.sums(OVERALL).requests == count

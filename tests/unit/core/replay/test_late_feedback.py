@@ -39,7 +39,7 @@ def test_late_and_missing_feedback_costs_little_more_than_waiting_for_it(reporte
         interval = t_interval(found)
         assert interval is not None
         regrets[name] = fmean(found)
-        what = f"regret against the best model, quality per request, {requests:,} requests, {repeats} runs; feedback {name}"
+        what = f"feedback {name}: regret against the best model, quality per request, {repeats} runs of {requests:,}"
         figure = f"{fmean(found):.4f} ({interval[0]:.4f} .. {interval[1]:.4f})"
         reported.told("late-feedback", what, figure, seeds=f"0..{repeats - 1}")
     # nothing is known for an hour: until then any model is as good as another

@@ -44,7 +44,7 @@ def until_down(seed: int, probe_share: float) -> tuple[float, float]:
 
 
 def test_fault_1_a_mended_cheap_tier_is_used_again_within_hours(reported: Reported) -> None:
-    seeds = range(reported.size(3, 20))
+    seeds = range(reported.size(3, 10))
     hours = max(until_down(seed, probe_share=0.02)[1] for seed in seeds)
     what = f"until it is used again, at 1,000 requests an hour, longest of {len(seeds)} runs"
     reported.most("mended-tier", what, hours, 6.0, unit="h", seeds=f"0..{seeds[-1]}")

@@ -28,7 +28,7 @@ def regret_each(terms: Terms, requests: int, repeat: int) -> float:
 
 
 def test_late_and_missing_feedback_costs_little_more_than_waiting_for_it(reported: Reported) -> None:
-    requests, repeats = reported.size((3_000, 3), (24_000, 20))
+    requests, repeats = reported.size((3_000, 3), (12_000, 10))
     terms = {
         "1 h late, 70 % missing": Terms(feedback_rate=0.3, delay=AN_HOUR),
         "at once, none missing": Terms(),

@@ -9,6 +9,7 @@ import pytest
 
 from contract.test_store_contract import DAY_S, STORES
 from support.happenings import REVIEW, SEGMENTS, at, feedback, outcome, standing
+from support.redis_cluster import redis_cluster
 from support.redis_server import redis_server
 from tiercel.core.logbook import YOUNG_LOG
 from tiercel.core.statistics.fold import Deltas, fold
@@ -30,9 +31,15 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.url
 
 
+@pytest.fixture(scope="module")
+def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with redis_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster.url
+
+
 @pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str) -> Iterator[Store]:
-    opened = STORES[request.param](tmp_path, redis_url)
+def store(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str, cluster_url: str) -> Iterator[Store]:
+    opened = STORES[request.param](tmp_path, cluster_url if "cluster" in request.param else redis_url)
     yield opened
     opened.close()
 
@@ -55,11 +62,12 @@ def test_what_a_gone_log_taught_is_the_state_of_an_empty_one(store: Store) -> No
 
 
 def test_events_that_came_before_it_count_too_and_followers_are_told(store: Store) -> None:
-    (span,) = store.append(NEW, fold).spans
+    end = store.append(NEW, fold).follow(store.oldest())
+    assert end is not None
     assert store.restore(fold(GONE))
     assert store.load()[0] == state(GONE, NEW)
     with pytest.raises(PositionLost):
-        store.events_after((span.last,), 10)
+        store.events_after(end, 10)
     with pytest.raises(PositionLost):
         store.events_after(START, 10)
 

@@ -20,15 +20,17 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from support.happenings import SEGMENTS, at
 from support.histories import events
+from support.redis_cluster import redis_cluster
 from support.redis_server import redis_server
 from tiercel.adapters.memory_store import MemoryStore
 from tiercel.adapters.redis_store import RedisStore
 from tiercel.adapters.sqlite_store import SqliteStore
+from tiercel.core.logbook import event_time
 from tiercel.core.statistics.fold import fold
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.errors import PositionLost
 from tiercel.domain.events import Event, Feedback
-from tiercel.ports import START, Position, Store
+from tiercel.ports import START, Appended, Position, Store
 
 DAY_S = 86_400
 
@@ -60,7 +62,7 @@ class Stores(RuleBasedStateMachine):
     @rule(which=st.integers(0, 1), batch=st.lists(events(), max_size=12))
     def append(self, which: int, batch: Sequence[Event]) -> None:
         appended = self.stores[which].append(batch, fold)
-        assert appended == self.memory.append(batch, fold)
+        self.compare_appended(appended, self.memory.append(batch, fold))
         self.accepted += appended.accepted
         for event in appended.accepted:
             if isinstance(event, Feedback):
@@ -118,6 +120,9 @@ class Stores(RuleBasedStateMachine):
     @rule(limit=st.integers(1, 20))
     def follow(self, limit: int) -> None:
         """As another process does that keeps in step."""
+        self.read_on(limit)
+
+    def read_on(self, limit: int) -> None:
         try:
             expected = self.memory.events_after(self.position, limit)
         except PositionLost:
@@ -141,13 +146,25 @@ class Stores(RuleBasedStateMachine):
             assert self.stores[0].decision(f"dec_{number}") == self.memory.decision(f"dec_{number}")
             completion = f"cmpl_{number}"
             assert self.stores[0].decision_of_completion(completion) == self.memory.decision_of_completion(completion)
-        assert self.stores[0].recent_decisions(4) == self.memory.recent_decisions(4)
-        assert self.stores[0].recent_alerts(4) == self.memory.recent_alerts(4)
+        self.compare_newest(self.stores[0].recent_decisions(4), self.memory.recent_decisions(4))
+        self.compare_newest(self.stores[0].recent_alerts(4), self.memory.recent_alerts(4))
+
+    def compare_appended(self, appended: Appended, expected: Appended) -> None:
+        assert appended == expected
+
+    def compare_newest(self, newest: Sequence[Event], expected: Sequence[Event]) -> None:
+        assert newest == expected
+
+    def compare_positions(self, position: Position, expected: Position) -> None:
+        assert position == expected
 
     @invariant()
     def the_state_is_what_was_taught(self) -> None:
+        expected, end = self.memory.load()
         for store in self.stores:
-            assert store.load() == self.memory.load()
+            state, position = store.load()
+            assert state == expected
+            self.compare_positions(position, end)
         assert self.memory.load()[0] == fold(self.accepted).climbed(self.compacted_at_s)
 
     @invariant()
@@ -173,8 +190,8 @@ class Stores(RuleBasedStateMachine):
 
     def a_follower_ends_where_the_state_is(self) -> None:
         state, end = self.stores[0].load()
-        while self.position < end:
-            self.follow(1_000)
+        while self.position != end:
+            self.read_on(1_000)
         assert self.follower.export().climbed(self.compacted_at_s) == state
 
 
@@ -213,14 +230,46 @@ class InRedis(Stores):
         return RedisStore(f"{self.url}?name={self.name}", learn_every=self.learn_every)
 
 
+class OnACluster(InRedis):
+    """The store divided among the masters of a Cluster: of what concerns two segments, no order is kept."""
+
+    def opened(self) -> Store:
+        return RedisStore(f"{self.url}?name={self.name}&partitions=4", learn_every=self.learn_every)
+
+    def read_on(self, limit: int) -> None:
+        try:
+            found, self.position = self.stores[0].events_after(self.position, limit)
+        except PositionLost:
+            state, self.position = self.stores[0].load()
+            self.follower.replace(state)
+        else:
+            assert len(found) <= limit
+            self.follower.add(fold(found))
+
+    def compare_appended(self, appended: Appended, expected: Appended) -> None:
+        assert (appended.accepted, appended.deltas) == (expected.accepted, expected.deltas)
+        assert sorted(appended.conflicts) == sorted(expected.conflicts)
+
+    def compare_newest(self, newest: Sequence[Event], expected: Sequence[Event]) -> None:
+        assert [event_time(event) for event in newest] == [event_time(event) for event in expected]
+
+    def compare_positions(self, position: Position, expected: Position) -> None:
+        """Of another log."""
+
+
 @pytest.fixture(scope="module", autouse=True)
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What `InRedis` speaks to."""
-    with redis_server(tmp_path_factory.mktemp("redis")) as started:
-        InRedis.url = started.url
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What `InRedis` and `OnACluster` speak to."""
+    with (
+        redis_server(tmp_path_factory.mktemp("redis")) as server,
+        redis_cluster(tmp_path_factory.mktemp("cluster")) as cluster,
+    ):
+        InRedis.url, OnACluster.url = server.url, cluster.url
         yield
 
 
 TestInAFile = InAFile.TestCase
 TestInRedis = InRedis.TestCase
+TestOnACluster = OnACluster.TestCase
 TestInAFile.settings = TestInRedis.settings = settings(stateful_step_count=25)
+TestOnACluster.settings = settings(stateful_step_count=20, max_examples=25)

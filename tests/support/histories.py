@@ -52,11 +52,11 @@ def ratings(numbers: st.SearchStrategy[int], seconds: st.SearchStrategy[float]) 
 def outcomes(numbers: st.SearchStrategy[int], seconds: st.SearchStrategy[float]) -> st.SearchStrategy[Outcome]:
     """Outcomes of few decisions."""
     return st.builds(
-        lambda number, second, segment, model, success, latency_ms, agent_id, label: replace(
+        lambda number, second, model, success, latency_ms, agent_id, label: replace(
             outcome(
                 number,
                 seconds=second,
-                segment=segment,
+                segment=SEGMENTS[number % len(SEGMENTS)],
                 model=model,
                 success=success,
                 latency_ms=latency_ms,
@@ -67,7 +67,6 @@ def outcomes(numbers: st.SearchStrategy[int], seconds: st.SearchStrategy[float])
         ),
         numbers,
         seconds,
-        st.sampled_from(SEGMENTS),
         st.sampled_from(MODELS),
         st.booleans(),
         st.sampled_from([0.0, 0.5, 80.0, 1234.5, 1e9]),

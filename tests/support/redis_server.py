@@ -30,10 +30,13 @@ def executable() -> Path:
 class RedisServer:
     """A server that can be stopped, frozen and started again. It keeps nothing when it ends, unless it is `durable`."""
 
-    def __init__(self, folder: Path, *, durable: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, durable: bool = False, port: int | None = None, settings: Path | None = None
+    ) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.port = free_port() if port is None else port
         self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._settings = () if settings is None else (settings,)
         self._keeping = ("--appendonly", "yes", "--appendfsync", "always") if durable else ("--appendonly", "no")
         self._process: subprocess.Popen[bytes] | None = None
         self.client: Any = Redis(port=self.port, protocol=2)
@@ -41,7 +44,7 @@ class RedisServer:
     def start(self, *options: str, wait: bool = True) -> None:
         """Start it, with further options, and wait until it answers."""
         address = ("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", "")
-        command = [executable(), *address, *self._keeping, *options]
+        command = [executable(), *self._settings, *address, *self._keeping, *options]
         with (self.folder / "redis.log").open("ab") as said:
             self._process = subprocess.Popen(command, stdout=said, stderr=said)
         deadline_s = time.monotonic() + DEADLINE_S

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from tiercel.config.problems import shown
+from tiercel.core.server_address import FORMS, on_servers, server_address
 from tiercel.domain.errors import Problem
 
-STORE_FORMS = (
-    *("memory://", "sqlite:///relative.db", "sqlite:////absolute/path.db"),
-    *("redis://host:6379/0", "rediss://host:6379/0"),
-)
-_SCHEMES = tuple(dict.fromkeys(form.partition("://")[0] for form in STORE_FORMS))
-_SERVERS = ("redis", "rediss")
+STORE_FORMS = ("memory://", "sqlite:///relative.db", "sqlite:////absolute/path.db", *FORMS.values())
+"""All that a store's address may look like; servers' also with TLS: rediss://, rediss+sentinel://, rediss+cluster://."""
 
 
 def store_url_problem(path: str, url: str, *, secret: bool = False) -> Problem | None:
@@ -25,29 +22,22 @@ def store_url_problem(path: str, url: str, *, secret: bool = False) -> Problem |
     if separator and on_server(url):
         return _server_problem(path, url)
     complete = rest == "" if scheme == "memory" else rest.startswith("/") and len(rest) > 1
-    if separator and scheme in _SCHEMES and complete:
+    if separator and scheme in ("memory", "sqlite") and complete:
         return None
     return Problem(path, f"must be one of {', '.join(STORE_FORMS)}", repr(without_password(url)), "unknown")
 
 
 def on_server(url: str) -> bool:
     """Whether the store is in a server, which processes on other machines may share."""
-    return url.partition("://")[0] in _SERVERS
+    return on_servers(url)
 
 
 def _server_problem(path: str, url: str) -> Problem | None:
     found = repr(without_password(url).partition("?")[0])
     try:
-        parts = urlsplit(url)
-        complete = bool(parts.hostname) and parts.port != 0
-        database = parts.path.removeprefix("/")
-        options = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+        server_address(url)
     except ValueError as error:
-        return Problem(path, f"must be an address like redis://host:6379/0 ({error})", found)
-    if not complete or parts.fragment or (database and not (database.isascii() and database.isdigit())):
-        return Problem(path, "must be an address like redis://host:6379/0, with the number of a database", found)
-    if [name for name, _ in options] not in ([], ["name"]) or any(not value for _, value in options):
-        return Problem(path, "may say ?name=..., which of several stores in a server it is, and nothing else", found)
+        return Problem(path, str(error), found)
     return None
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from tiercel import bootstrap
 from tiercel.config.settings import Settings, StoreSettings
-from tiercel.config.urls import on_server, outbox_file, store_url_problem
+from tiercel.config.urls import on_server, outbox_file, store_url_problem, without_password
+from tiercel.core.server_address import server_address
 from tiercel.domain.errors import InvalidInput, MissingDependency
 
 
@@ -25,6 +26,10 @@ from tiercel.domain.errors import InvalidInput, MissingDependency
         "redis://h:6379/",
         "rediss://h.example:6380/3",
         "redis://[::1]:6379/0?name=b",
+        "redis+sentinel://h1,h2:26380/mymaster",
+        "rediss+sentinel://h1:26379,[::1]/my%20master/3?name=b",
+        "redis+cluster://h",
+        "rediss+cluster://h1:6379,h2:6380,[::1]:6381/?name=b&partitions=64",
     ],
 )
 def test_what_a_store_may_be(url: str) -> None:
@@ -42,13 +47,26 @@ def test_what_a_store_may_be(url: str) -> None:
         ("redis://[h/0", "must be an address"),
         ("redis://h/zero", "number of a database"),
         ("redis://h/0/1", "number of a database"),
-        ("redis://h/0#a", "number of a database"),
+        ("redis://h/0#a", "must be an address"),
+        ("redis://h1,h2/0", "must be an address"),
         ("redis://h/0?name=", "which of several stores"),
         ("redis://h/0?name=a&name=b", "which of several stores"),
         ("redis://h/0?password=CANARY", "which of several stores"),
-        ("redis+cluster://h", "must be one of memory://"),
+        ("redis://h/0?partitions=2", "which of several stores"),
+        ("redis://h/0?name", "which of several stores"),
+        ("redis+cluster://", "must be an address like redis+cluster://host:6379,host:6379"),
+        ("redis+cluster://h1,,h2", "must be an address like redis+cluster://"),
+        ("redis+cluster://h1,h2:0", "must be an address like redis+cluster://"),
+        ("redis+cluster://h/0", "a Cluster has no databases"),
+        ("redis+cluster://h?partitions=0", "?partitions=... (1..256)"),
+        ("redis+cluster://h?partitions=257", "?partitions=... (1..256)"),
+        ("redis+cluster://h?partitions=x", "?partitions=... (1..256)"),
+        ("redis+sentinel://h:26379", "name that Sentinels know the master by"),
+        ("redis+sentinel://h:26379/m/x", "number of a database"),
+        ("redis+other://h", "must be one of memory://"),
         ("redis", "must be one of memory://"),
         ("redis://:CANARY@h/0", "environment variable TIERCEL_STORE"),
+        ("redis+cluster://:CANARY@h1,h2", "environment variable TIERCEL_STORE"),
     ],
 )
 def test_what_a_store_may_not_be(url: str, said: str) -> None:
@@ -60,7 +78,12 @@ def test_what_a_store_may_not_be(url: str, said: str) -> None:
 
 def test_only_a_secret_address_holds_a_password_and_only_that_of_a_server() -> None:
     assert store_url_problem("TIERCEL_STORE", "redis://user:CANARY@h:6379/0", secret=True) is None
-    for url in ("sqlite://u:CANARY@h/x", "redis://u:CANARY@h/zero"):
+    for url in ("redis+cluster://u:CANARY@h1,h2:6379", "rediss+sentinel://:CANARY@h1,h2/m"):
+        assert store_url_problem("TIERCEL_STORE", url, secret=True) is None
+    for url in (
+        *("sqlite://u:CANARY@h/x", "redis://u:CANARY@h/zero", "redis+cluster://u:CANARY@h1,h2:x"),
+        *("redis+sentinel://u:CANARY@h1", "redis+cluster://u:CANARY@\u2100/x"),
+    ):
         problem = store_url_problem("TIERCEL_STORE", url, secret=True)
         assert problem is not None
         assert "CANARY" not in str(problem)
@@ -68,10 +91,16 @@ def test_only_a_secret_address_holds_a_password_and_only_that_of_a_server() -> N
             bootstrap.open_store(url)
 
 
-def test_a_password_is_not_in_what_is_printed() -> None:
-    url = "redis://:CANARY@h:6379/0?name=b"
+@pytest.mark.parametrize(
+    "shown",
+    ["redis://h:6379/0?name=b", "redis+sentinel://h1,h2:26380/m?name=b", "redis+cluster://h1:6379,h2?name=b"],
+)
+def test_a_password_is_not_in_what_is_printed(shown: str) -> None:
+    url = shown.replace("://", "://:CANARY@")
     store = bootstrap.open_store(url)
-    assert store.url == "redis://h:6379/0?name=b"
+    assert store.url == shown
+    assert without_password(url) == shown.replace("://", "://***@")
+    assert "CANARY" not in repr(server_address(url))
     assert "CANARY" not in repr(Settings(store=StoreSettings(url=url)))
     store.close()
 

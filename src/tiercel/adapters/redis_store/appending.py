@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tiercel.adapters.redis_store import log_index, progress
 from tiercel.adapters.redis_store.keys import Keys
@@ -23,6 +24,11 @@ class Known:
     in_force: dict[Rater, bytes]
     entries: dict[int, Logged]
 
+    def needed(self, events: Sequence[Event]) -> list[bytes]:
+        """The positions of the entries that the batch has to be compared with."""
+        spoken = {identity(event) for event in events if isinstance(event, Feedback)}  # only these may conflict
+        return [*(at for name, at in self.logged.items() if name in spoken), *self.in_force.values()]
+
     def entry(self, position: bytes | None) -> Logged | None:
         """The entry at a position that was asked for."""
         return None if position is None else self.entries.get(int(position))
@@ -38,21 +44,32 @@ class Batch:
     revised: list[Logged] = field(default_factory=list)
 
 
-def ask(server: Server, keys: Keys, events: Sequence[Event]) -> Known:
-    """Two round trips, the second only where an id is known or a rating revised."""
-    identities = list(dict.fromkeys(map(identity, events)))
-    raters = list(dict.fromkeys(_raters(events)))
-    now, positions, *ratings = server.ask(
+def ask(server: Server, shares: Sequence[tuple[Keys, Sequence[Event]]]) -> list[Known]:
+    """What each partition knows of its share of a batch.
+
+    Two round trips, the second only where an id is known or a rating revised.
+    """
+    answers = server.ask_each([_questions(keys, events) for keys, events in shares])
+    found = [_found(events, answer) for (_, events), answer in zip(shares, answers, strict=True)]
+    needed = [(keys, known.needed(events)) for (keys, events), known in zip(shares, found, strict=True)]
+    for known, entries in zip(found, log_index.entries_of_each(server, needed), strict=True):
+        known.entries.update((entry.position, entry) for entry in entries)
+    return found
+
+
+def _questions(keys: Keys, events: Sequence[Event]) -> list[tuple[Any, ...]]:
+    return [
         progress.asked(keys),
-        ("HMGET", keys.ids.name, *identities),
-        *(("HGET", keys.about(who[0]).name, rater_field(who)) for who in raters),
-    )
-    logged = {name: at for name, at in zip(identities, positions, strict=True) if at is not None}
-    in_force = {who: at for who, at in zip(raters, ratings, strict=True) if at is not None}
-    spoken = {identity(event) for event in events if isinstance(event, Feedback)}  # only these may conflict
-    needed = [at for name, at in logged.items() if name in spoken]
-    entries = log_index.entries(server, keys, (*needed, *in_force.values()))
-    return Known(progress.read(now), logged, in_force, {entry.position: entry for entry in entries})
+        ("HMGET", keys.ids.name, *_identities(events)),
+        *(("HGET", keys.about(who[0]).name, rater_field(who)) for who in _raters(events)),
+    ]
+
+
+def _found(events: Sequence[Event], answer: Sequence[Any]) -> Known:
+    now, positions, *ratings = answer
+    logged = {name: at for name, at in zip(_identities(events), positions, strict=True) if at is not None}
+    in_force = {who: at for who, at in zip(_raters(events), ratings, strict=True) if at is not None}
+    return Known(progress.read(now), logged, in_force, {})
 
 
 def judge(events: Sequence[Event], known: Known) -> Batch:
@@ -88,7 +105,7 @@ def write(keys: Keys, known: Known, batch: Batch) -> Write:
     step = progress.begin(keys, known.now)
     for event in batch.accepted:
         step.only_if(None, "HGET", keys.ids, identity(event))
-    for who in dict.fromkeys(_raters(batch.accepted)):
+    for who in _raters(batch.accepted):
         step.only_if(known.in_force.get(who), "HGET", keys.about(who[0]), rater_field(who))
     for number, event in enumerate(batch.accepted, 1):
         log_index.write_event(step, keys, number, event)
@@ -102,5 +119,10 @@ def write(keys: Keys, known: Known, batch: Batch) -> Write:
     return step
 
 
+def _identities(events: Iterable[Event]) -> list[str]:
+    return list(dict.fromkeys(map(identity, events)))
+
+
 def _raters(events: Iterable[Event]) -> list[Rater]:
-    return [who for event in events if isinstance(event, Feedback) and (who := rater(event)) is not None]
+    said = (rater(event) for event in events if isinstance(event, Feedback))
+    return list(dict.fromkeys(who for who in said if who is not None))

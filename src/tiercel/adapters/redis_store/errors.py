@@ -10,7 +10,7 @@ from redis import exceptions
 
 from tiercel.domain.errors import StoreError, StoreUnavailable
 
-_AWAY: tuple[type[exceptions.RedisError], ...] = (
+_AWAY: tuple[type[Exception], ...] = (
     exceptions.ConnectionError,  # refused, broken, LOADING, and who we are is not accepted
     exceptions.TimeoutError,
     exceptions.AuthorizationError,
@@ -18,6 +18,7 @@ _AWAY: tuple[type[exceptions.RedisError], ...] = (
     exceptions.OutOfMemoryError,
     exceptions.ReadOnlyError,
     exceptions.ClusterError,
+    exceptions.RedisClusterException,  # nobody of the Cluster can be asked, or nobody has the slot
     exceptions.ClusterDownError,
     exceptions.MasterDownError,
     exceptions.TryAgainError,
@@ -39,7 +40,7 @@ drop them.
 _AWAY_CODE = re.compile(rf"(?:^|: -?)(?:{'|'.join(AWAY_WORDS)})\b")
 
 
-def translated(error: exceptions.RedisError, place: str) -> StoreError:
+def translated(error: Exception, place: str) -> StoreError:
     """The tiercel error for the client's; `place` says which server, without its password."""
     said = f"{place}: {str(error) or type(error).__name__}"
     if isinstance(error, _AWAY) or _AWAY_CODE.search(str(error)):
@@ -52,5 +53,5 @@ def translating(place: str) -> Iterator[None]:
     """Whatever the client raises within becomes a `StoreError`."""
     try:
         yield
-    except exceptions.RedisError as error:
+    except (exceptions.RedisError, exceptions.RedisClusterException) as error:
         raise translated(error, place) from error

@@ -1,16 +1,28 @@
-"""What the store's keys are called: the one place that decides on their hash tag.
+"""What the store's keys are called, and what belongs into which partition: the one place that decides on hash tags.
 
-All keys of a store carry the tag {name}, so that one script may write them together. That puts a whole store on one
-node of a Cluster: it does not spread yet. The `feedback:` keys carry no tag, for their form is what other tools read;
-a Cluster would refuse to write them in the same step.
+A step of the script reaches what carries one tag. On one server that is the whole store, under {name}. On a Cluster a
+store is divided into partitions, each under a tag of its own, and all that concerns a segment is in one of them. Tags
+are chosen so that the partitions lie evenly in the range of slots, as masters do.
+
+The `feedback:` keys carry no tag, for their form is what other tools read: on a Cluster no step reaches them.
 
 Names are percent-encoded in keys, so that none can be mistaken for, or reach into, another's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import count
 from typing import NamedTuple
 from urllib.parse import quote
+from zlib import crc32
+
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
+
+from tiercel.adapters.codec import encode_key
+from tiercel.domain.alerts import Alert
+from tiercel.domain.events import Event
+from tiercel.domain.request import Segment
 
 POSITION_DIGITS = 16
 """Positions are written with leading zeros, so that members of equal score sort by them."""
@@ -36,10 +48,11 @@ def feedback_key(workflow: str, stage: str, tier: str, feedback_id: str) -> Key:
 
 
 class Keys:
-    """The keys of the store called `name`."""
+    """The keys of a partition. `siblings` are all of a divided store, and none where the store is not divided."""
 
-    def __init__(self, name: str) -> None:
-        self._prefix = f"tiercel:{{{_escaped(name)}}}:"
+    def __init__(self, tag: str, siblings: Sequence[Keys] = ()) -> None:
+        self._siblings = siblings
+        self._prefix = f"tiercel:{{{tag}}}:"
         self.progress = self._key("hash", "progress")
         """How far the log goes, and what became of it; see progress.py."""
         self.log = self._key("stream", "log")
@@ -53,6 +66,18 @@ class Keys:
         """The completion's id in JSON, a NUL and the outcome's position; all of score 0, so sorted by the text."""
         self.days = self._key("zset", "days")
         """The days that `day` is kept for."""
+
+        self.claims = self._key("hash", "claims")
+        """Where ratings are: the partition that the rating of an id is in, for ids whose hash leads here."""
+
+    @property
+    def divided(self) -> bool:
+        """Whether the store has parts that no one step reaches together."""
+        return bool(self._siblings)
+
+    def claimed(self, feedback_id: str) -> Key:
+        """The `claims` that tell where the rating of that id is, in a divided store."""
+        return self._siblings[crc32(feedback_id.encode()) % len(self._siblings)].claims
 
     def day(self, number: int) -> Key:
         """The positions of a day's events, in the order they arrived; `number` counts days since 1970."""
@@ -78,6 +103,34 @@ class Keys:
 
     def _key(self, kind: str, *parts: str) -> Key:
         return Key(self._prefix + ":".join(map(_escaped, parts)), kind)
+
+
+def undivided(name: str) -> Sequence[Keys]:
+    """The keys of a store on one server, as of one partition."""
+    return [Keys(_escaped(name))]
+
+
+def divided(name: str, partitions: int) -> Sequence[Keys]:
+    """The keys of a store on a Cluster."""
+    siblings: list[Keys] = []
+    siblings += [Keys(_tag(_escaped(name), partition, partitions), siblings) for partition in range(partitions)]
+    return siblings
+
+
+def home_of(segment: Segment, partitions: int) -> int:
+    """The partition of all that concerns a segment."""
+    return crc32(encode_key(segment).encode()) % partitions
+
+
+def home(event: Event, partitions: int) -> int:
+    """The partition an event belongs into; alerts are of no segment, and each is by itself."""
+    return home_of((event.id,) if isinstance(event, Alert) else event.segment, partitions)
+
+
+def _tag(name: str, partition: int, partitions: int) -> str:
+    """The first of its kind whose slot is in the partition's share of all slots."""
+    tags = (f"{name}:{partition}/{partitions}:{number}" for number in count())
+    return next(tag for tag in tags if key_slot(tag.encode()) * partitions // REDIS_CLUSTER_HASH_SLOTS == partition)
 
 
 def _escaped(name: str) -> str:

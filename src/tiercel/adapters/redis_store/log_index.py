@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from tiercel.adapters.codec import decode_event, encode_event, encode_key, kind_of
-from tiercel.adapters.redis_store.keys import US_PER_DAY, Keys, feedback_key, position_text
+from tiercel.adapters.redis_store.keys import US_PER_DAY, Key, Keys, feedback_key, position_text
 from tiercel.adapters.redis_store.server import Argument, Server, Write
 from tiercel.core.logbook import Rater, event_time, rater
 from tiercel.core.statistics.fold import micros
@@ -43,7 +43,12 @@ def rater_field(who: Rater) -> str:
     return f"f:{who[1]}"
 
 
-def read_entries(answer: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> list[Logged]:
+def as_pairs(answer: Sequence[Any]) -> dict[Any, Any]:
+    """A hash as scripts return it, fields and values in turn."""
+    return dict(zip(answer[::2], answer[1::2], strict=True))
+
+
+def read_entries(answer: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> list[Logged]:
     """The events of a stretch of the log. Raises `StoreCorrupt`."""
     try:
         return [
@@ -61,12 +66,23 @@ def stretch(keys: Keys, after: int, limit: int, to: int | None = None) -> tuple[
 
 def entries(server: Server, keys: Keys, positions: Iterable[bytes]) -> list[Logged]:
     """The entries at `positions`, each once; without those that are no longer in the log."""
-    wanted = list(dict.fromkeys(positions))
-    found: list[Logged] = []
-    for start in range(0, len(wanted), CHUNK):
-        chunk = wanted[start : start + CHUNK]
-        for answer in server.ask(*(("XRANGE", keys.log.name, at, at) for at in chunk)):
-            found += read_entries(answer)
+    (found,) = entries_of_each(server, [(keys, positions)])
+    return found
+
+
+def entries_of_each(server: Server, wanted: Iterable[tuple[Keys, Iterable[bytes]]]) -> list[list[Logged]]:
+    """The same for several partitions."""
+    places = [(keys, list(dict.fromkeys(positions))) for keys, positions in wanted]
+    found: list[list[Logged]] = [[] for _ in places]
+    for start in range(0, max((len(positions) for _, positions in places), default=0), CHUNK):
+        answers = server.ask_each(
+            [
+                [("XRANGE", keys.log.name, at, at) for at in positions[start : start + CHUNK]]
+                for keys, positions in places
+            ]
+        )
+        for of_partition, some in zip(found, answers, strict=True):
+            of_partition.extend(entry for answer in some for entry in read_entries(answer))
     return found
 
 
@@ -103,7 +119,7 @@ def revised(write: Write, keys: Keys, old: Logged) -> None:
     if isinstance(rating, Feedback) and rating.segment[0] == "stage":
         _, workflow, stage = rating.segment
         write.add("ZREM", keys.history(workflow, stage, rating.tier), position_text(old.position))
-        write.add("DEL", feedback_key(workflow, stage, rating.tier, rating.id))
+        _show(write, keys, "DEL", feedback_key(workflow, stage, rating.tier, rating.id))
         _enter_history(write, keys, position_text(old.position), rating, in_force=False)
 
 
@@ -125,6 +141,8 @@ def leave(write: Write, keys: Keys, old: Logged, *, in_force: bool) -> History |
         if event.completion_id:
             write.add("ZREM", keys.completions, completion(event.completion_id) + member)
     elif isinstance(event, Feedback):
+        if keys.divided:
+            write.following.append(("HDEL", keys.claimed(event.id).name, event.id))
         who = rater(event)
         if in_force and who is not None:
             write.add("HDEL", keys.about(who[0]), rater_field(who))
@@ -133,7 +151,7 @@ def leave(write: Write, keys: Keys, old: Logged, *, in_force: bool) -> History |
             history = (workflow, stage, event.tier if in_force else None)
             write.add("ZREM", keys.history(*history), member)
             if in_force:
-                write.add("DEL", feedback_key(workflow, stage, event.tier, event.id))
+                _show(write, keys, "DEL", feedback_key(workflow, stage, event.tier, event.id))
             return history
     return None
 
@@ -152,7 +170,15 @@ def _enter_history(write: Write, keys: Keys, place: Argument, rating: Feedback, 
     write.add("SADD", keys.rated(workflow), rated_member(stage, tier))
     if in_force:
         key = feedback_key(workflow, stage, rating.tier, rating.id)
-        write.add("SET", key, _shown(rating), "EX", str(FEEDBACK_TTL_S))
+        _show(write, keys, "SET", key, _shown(rating), "EX", str(FEEDBACK_TTL_S))
+
+
+def _show(write: Write, keys: Keys, command: str, key: Key, *arguments: str | bytes) -> None:
+    """Write what other tools read: in the step where it reaches that, else after it."""
+    if keys.divided:
+        write.following.append((command, key.name, *arguments))
+    else:
+        write.add(command, key, *arguments)
 
 
 def rated_member(stage: str, tier: str | None) -> str:
@@ -162,12 +188,22 @@ def rated_member(stage: str, tier: str | None) -> str:
 
 def rated(server: Server, keys: Keys, workflow: str) -> list[tuple[str, str | None]]:
     """The stage and tier of each history of a workflow; tier None for what was revised. Raises `StoreCorrupt`."""
-    (members,) = server.ask(("SMEMBERS", keys.rated(workflow).name))
+    (found,) = rated_of_each(server, [keys], workflow)
+    return found
+
+
+def rated_of_each(server: Server, partitions: Sequence[Keys], workflow: str) -> list[list[tuple[str, str | None]]]:
+    """The same for several partitions."""
+    answers = server.ask(*(("SMEMBERS", keys.rated(workflow).name) for keys in partitions))
+    return [[_history(member) for member in sorted(members)] for members in answers]
+
+
+def _history(member: bytes) -> tuple[str, str | None]:
     try:
-        named = [msgspec.json.decode(member, type=tuple[str, ...]) for member in sorted(members)]
-    except msgspec.MsgspecError as error:
+        stage, *tiers = msgspec.json.decode(member, type=tuple[str, ...])
+    except (msgspec.MsgspecError, ValueError) as error:
         raise StoreCorrupt(f"the names of what was rated cannot be read: {error}") from error
-    return [(names[0], names[1] if len(names) > 1 else None) for names in named]
+    return stage, tiers[0] if tiers else None
 
 
 def _shown(rating: Feedback) -> bytes:

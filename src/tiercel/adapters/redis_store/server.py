@@ -1,26 +1,28 @@
-"""One Redis server: several commands per round trip, and the script that writes."""
+"""What is said to the servers: several commands per round trip, and the scripts that read and write at once."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
+from collections.abc import Iterable, Sequence
 from importlib import resources
+from itertools import islice
 from typing import Any
-from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import msgspec
-from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
-from redis.retry import Retry
 
 from tiercel.adapters.redis_store.errors import translated, translating
 from tiercel.adapters.redis_store.keys import Key
-from tiercel.domain.errors import StoreUnavailable
+from tiercel.adapters.redis_store.nodes import Command, key_of, nodes_at
+from tiercel.core.server_address import server_address, without_login
+from tiercel.domain.errors import StoreError, StoreUnavailable
+
+log = logging.getLogger("tiercel.store")
 
 Argument = str | bytes | int | tuple[str, int]
 """Of a command that writes: an int n is the n-th position after the log's end, a pair a text followed by it."""
 
-DEFAULT_NAME = "tiercel"
 _MANY = frozenset(("HSET", "HDEL", "ZADD", "ZREM", "SADD", "SREM", "RPUSH", "XDEL"))
 """Commands that take any number of what they add or remove."""
 
@@ -31,9 +33,13 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 class Write:
-    """What is written in one step, and what must still hold for it."""
+    """What is written in one step, and what must still hold for it.
+
+    `following` is done after it: what is where one step cannot reach.
+    """
 
     def __init__(self, progress: Key) -> None:
+        self.following: list[Command] = []
         self._keys = {progress: 1}
         self._conditions: list[list[Any]] = []
         self._commands: list[list[Any]] = []
@@ -70,60 +76,80 @@ class Write:
 
 
 class Server:
-    """The server at `url`, from any thread. Raises `StoreError`s; tries nothing twice, for its callers do.
+    """The server or servers at `url`, from any thread. Raises `StoreError`s; tries nothing twice, for its callers do.
 
     `timeout_s` bounds each wait for the network: a server that is frozen holds nobody up for longer.
     """
 
     def __init__(self, url: str, timeout_s: float) -> None:
-        parts = urlsplit(url)
-        host = parts.netloc.rpartition("@")[2]
-        self.name = parse_qs(parts.query).get("name", [DEFAULT_NAME])[0]
-        self.place = urlunsplit(parts._replace(netloc=host))
+        self.place = without_login(url)
+        self.address = server_address(url)
         self._closed = False
-        script = resources.files(__package__) / "scripts" / "commit.lua"
-        self._script = script.read_text(encoding="utf-8")
-        self._digest = hashlib.sha1(self._script.encode(), usedforsecurity=False).hexdigest()
-        # its stubs know no execute_command
-        self._client: Any = Redis.from_url(
-            urlunsplit(parts._replace(query="")),
-            protocol=2,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._asking = _script("ask.lua")
+        self._writing = _script("commit.lua")
+        self._digest = hashlib.sha1(self._writing.encode(), usedforsecurity=False).hexdigest()
+        self._nodes = nodes_at(self.address, timeout_s)
 
-    def ask(self, *commands: tuple[Any, ...], at_once: bool = False) -> list[Any]:
-        """The answers to `commands`, in one round trip; `at_once` lets no other command come in between."""
+    def ask(self, *commands: Command) -> list[Any]:
+        """The answers to `commands`, in one round trip."""
         self._ensure_open()
         if not commands:
             return []
-        with translating(self.place), self._client.pipeline(transaction=at_once) as pipeline:
-            for command in commands:
-                pipeline.execute_command(*command)
-            answers: list[Any] = pipeline.execute(raise_on_error=False)
+        with translating(self.place):
+            answers = self._nodes.run(commands)
         for command, answer in zip(commands, answers, strict=True):
             if isinstance(answer, RedisError):
-                raise translated(answer, f"{self.place}: {command[0]} {command[1]}") from answer
+                raise translated(answer, f"{self.place}: {command[0]} {key_of(command)}") from answer
         return answers
 
-    def commit(self, write: Write) -> int | None:
-        """Do all of `write`; the end of the log before it. None if something it depends on has changed."""
+    def ask_each(self, groups: Sequence[Sequence[Command]]) -> list[list[Any]]:
+        """The answers to the commands of each group, in one round trip for all."""
+        answers = iter(self.ask(*(command for group in groups for command in group)))
+        return [list(islice(answers, len(group))) for group in groups]
+
+    def together(self, *commands: Command) -> Command:
+        """One command that answers as `commands` do, with nothing done in between. They are about one partition."""
+        keys = list(dict.fromkeys(str(command[1]) for command in commands))
+        numbered = [(command[0], keys.index(str(command[1])) + 1, *map(str, command[2:])) for command in commands]
+        return ("EVAL", self._asking, len(keys), *keys, _encoder.encode(numbered))
+
+    def commit(self, *writes: Write) -> list[int | None]:
+        """Do all of each of `writes`: the end of its log before it, or None if something it depends on has changed.
+
+        What is to follow them is done after, as well as it can be.
+        """
         self._ensure_open()
-        keys = write.keys()
-        arguments: list[Any] = [len(keys), *keys, write.packed()]
+        steps = [(len(keys := write.keys()), *keys, write.packed()) for write in writes]
         with translating(self.place):
-            try:
-                before = self._client.execute_command("EVALSHA", self._digest, *arguments)
-            except NoScriptError:
-                before = self._client.execute_command("EVAL", self._script, *arguments)
-        return None if before < 0 else int(before)
+            answers = self._nodes.run([("EVALSHA", self._digest, *step) for step in steps])
+            unknown = [number for number, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+            if unknown:
+                again = self._nodes.run([("EVAL", self._writing, *steps[number]) for number in unknown])
+                for number, answer in zip(unknown, again, strict=True):
+                    answers[number] = answer
+        self._follow(
+            write for write, answer in zip(writes, answers, strict=True) if type(answer) is int and answer >= 0
+        )
+        for answer in answers:
+            if isinstance(answer, RedisError):
+                raise translated(answer, f"{self.place}: EVALSHA") from answer
+        return [None if answer < 0 else int(answer) for answer in answers]
 
     def close(self) -> None:
         """Close the connections; idempotent."""
         self._closed = True
-        self._client.close()
+        self._nodes.close()
+
+    def _follow(self, done: Iterable[Write]) -> None:
+        try:
+            self.ask(*(command for write in done for command in write.following))
+        except StoreError as error:
+            log.warning("what others may see of the ratings is not complete: %s", error)
 
     def _ensure_open(self) -> None:
         if self._closed:
             raise StoreUnavailable(f"{self.place}: the store was closed")
+
+
+def _script(name: str) -> str:
+    return (resources.files(__package__) / "scripts" / name).read_text(encoding="utf-8")

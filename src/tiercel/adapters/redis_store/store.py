@@ -1,26 +1,30 @@
-"""The store in a Redis or Valkey server. Any number of processes may open the same one."""
+"""The store in a Redis or Valkey server, or in the servers of a Cluster. Any number of processes may open the same."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from tiercel.adapters.codec import as_logged
-from tiercel.adapters.redis_store import appending, log_index, progress
-from tiercel.adapters.redis_store.keys import US_PER_DAY, Key, Keys
-from tiercel.adapters.redis_store.log_index import Logged
+from tiercel.adapters.redis_store import appending, claims, log_index, progress
+from tiercel.adapters.redis_store.appending import Batch, judge
+from tiercel.adapters.redis_store.keys import US_PER_DAY, Keys, divided, undivided
+from tiercel.adapters.redis_store.log_index import identity
+from tiercel.adapters.redis_store.progress import Progress
+from tiercel.adapters.redis_store.queries import Queries
 from tiercel.adapters.redis_store.server import Server
-from tiercel.adapters.redis_store.upkeep import Upkeep
-from tiercel.adapters.undivided import place_of
-from tiercel.core.logbook import day_start, event_time
+from tiercel.adapters.redis_store.upkeep import Upkeep, has_past
+from tiercel.core.logbook import YOUNG_LOG, day_start
+from tiercel.core.server_address import CLUSTER
 from tiercel.core.statistics.fold import Deltas, fold, micros
 from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import PositionLost, StoreError, StoreUnavailable
-from tiercel.domain.events import Event, Feedback, Outcome
-from tiercel.ports import Appended, DecisionRecord, Fold, Position, Span
+from tiercel.domain.events import Event, Feedback
+from tiercel.ports import START, Appended, DecisionRecord, Fold, Position, Span
 
 log = logging.getLogger("tiercel.store")
 
@@ -33,10 +37,11 @@ _T = TypeVar("_T")
 
 
 class RedisStore:
-    """A log and its learned state in the server at `url` (redis://host:6379/0?name=tiercel). Thread-safe.
+    """A log and its learned state in the servers at `url` (see core/server_address.py). Thread-safe.
 
-    `teach` is the fold that `load` and `trim` use. The state is brought up to date every `learn_every` events, by
-    whoever logs the last of them. No wait for the network is longer than `timeout_s`. Opening does not connect.
+    `teach` is the fold that `load` and `trim` use. The state of each partition is brought up to date every
+    `learn_every` events, by whoever logs the last of them. No wait for the network is longer than `timeout_s`. Opening
+    does not connect.
     """
 
     def __init__(
@@ -49,157 +54,207 @@ class RedisStore:
     ) -> None:
         self._server = Server(url, timeout_s)
         self.url = self._server.place
-        self._keys = Keys(self._server.name)
-        self._upkeep = Upkeep(self._server, self._keys, teach)
+        address = self._server.address
+        on_cluster = address.form == CLUSTER
+        self._partitions: Sequence[Keys] = (
+            divided(address.name, address.partitions) if on_cluster else undivided(address.name)
+        )
+        self._upkeep = [Upkeep(self._server, keys, teach) for keys in self._partitions]
+        self._queries = Queries(self._server, self._partitions)
         self._learn_every = learn_every
-        self._followed: str | None = None
-        """The log that `load` saw; None before it, "" where there was none yet."""
+        self._followed: list[str | None] = [None] * len(self._partitions)
+        """The logs that `load` saw; None before it, "" where there was none yet."""
 
     def append(self, events: Sequence[Event], fold: Fold) -> Appended:
-        """See `EventStore.append`."""
+        """See `EventStore.append`. What goes to one partition is logged in one step; repeating it mends the rest."""
         if not events:
             return Appended((), Deltas())
         logged = [as_logged(event) for event in events]
-        appended = self._until_done(lambda: self._append(logged, fold))
-        if any(last // self._learn_every > before // self._learn_every for _, before, last in appended.spans):
-            try:
-                self._upkeep.learn(fold)
-            except StoreError as error:  # what was appended is in the log, whatever becomes of the state
-                log.warning("the state was not brought up to date, a later commit will try again: %s", error)
+        appended = self._append(logged, fold)
+        for partition, before, last in appended.spans:
+            if last // self._learn_every > before // self._learn_every:
+                try:
+                    self._upkeep[partition].learn(fold)
+                except StoreError as error:  # what was appended is in the log, whatever becomes of the state
+                    log.warning("the state was not brought up to date, a later commit will try again: %s", error)
         return appended
 
     def events_after(self, position: Position, limit: int) -> tuple[Sequence[Event], Position]:
-        """See `EventStore.events_after`."""
-        after = place_of(position)
-        answer, entries = self._server.ask(
-            progress.asked(self._keys), log_index.stretch(self._keys, after, max(limit, 0)), at_once=True
+        """See `EventStore.events_after`. One round trip, and one before it where partitions are to be chosen from."""
+        after = self._places(position)
+        counts = [max(limit, 0)]
+        if len(after) > 1:
+            ends = self._progress()
+            for number, (place, now) in enumerate(zip(after, ends, strict=True)):
+                self._ensure_readable(number, place, now)
+            counts = _shares([now.position - place for now, place in zip(ends, after, strict=True)], limit)
+        read = [number for number, count in enumerate(counts) if count or len(counts) == 1]
+        answers = self._server.ask(
+            *(
+                self._server.together(progress.asked(keys), log_index.stretch(keys, after[number], counts[number]))
+                for number, keys in ((number, self._partitions[number]) for number in read)
+            )
         )
-        now = progress.read(answer)
-        followed = self._followed = self._followed or now.log
-        # another log took the place of the one that was read, or the server lost its end
-        if after < now.floor or after > now.position or followed != now.log:
-            raise PositionLost
-        found = log_index.read_entries(entries)
-        return [event for _, event in found], (found[-1].position if found else after,)
+        events: list[Event] = []
+        for number, (figures, entries) in zip(read, answers, strict=True):
+            self._ensure_readable(number, after[number], progress.read(figures))
+            found = log_index.read_entries([(entry, log_index.as_pairs(fields)) for entry, fields in entries])
+            events += (event for _, event in found)
+            after[number] = found[-1].position if found else after[number]
+        return events, tuple(after)
 
     def oldest(self) -> Position:
         """See `EventStore.oldest`."""
-        (answer,) = self._server.ask(progress.asked(self._keys))
-        return (progress.read(answer).floor,)
+        return tuple(now.floor for now in self._progress())
 
     def decision(self, decision_id: str) -> DecisionRecord | None:
         """See `EventStore.decision`."""
-        at, about = self._server.ask(
-            ("HGET", self._keys.ids.name, f"decision:{decision_id}"),
-            ("HGETALL", self._keys.about(decision_id).name),
-        )
-        if at is None:
-            return None
-        found = [event for _, event in sorted(self._entries((at, *about.values())), key=_position)]
-        decision = next((event for event in found if isinstance(event, Decision)), None)
-        if decision is None:
-            return None
-        ratings = sorted((event for event in found if isinstance(event, Feedback)), key=event_time)
-        return DecisionRecord(decision, tuple(event for event in found if isinstance(event, Outcome)), tuple(ratings))
+        return self._queries.decision(decision_id)
 
     def decision_of_completion(self, completion_id: str) -> str | None:
         """See `EventStore.decision_of_completion`."""
-        prefix = log_index.completion(completion_id)
-        command = ("ZREVRANGEBYLEX", self._keys.completions.name, f"[{prefix}:", f"[{prefix}", "LIMIT", 0, 1)
-        (members,) = self._server.ask(command)  # digits sort before the colon
-        found = self._entries(member.rpartition(b"\x00")[2] for member in members)
-        return next((event.decision_id for _, event in found if isinstance(event, Outcome)), None)
+        return self._queries.decision_of_completion(completion_id)
 
     def recent_decisions(self, limit: int) -> Sequence[Decision]:
         """See `EventStore.recent_decisions`."""
-        return [event for event in self._newest([self._keys.decisions], limit) if isinstance(event, Decision)]
+        found = self._queries.newest([(keys, keys.decisions) for keys in self._partitions], limit)
+        return [event for event in found if isinstance(event, Decision)]
 
     def recent_alerts(self, limit: int) -> Sequence[Alert]:
         """See `EventStore.recent_alerts`."""
-        return [event for event in self._newest([self._keys.alerts], limit) if isinstance(event, Alert)]
+        found = self._queries.newest([(keys, keys.alerts) for keys in self._partitions], limit)
+        return [event for event in found if isinstance(event, Alert)]
 
     def feedback_history(self, workflow: str, stage: str, tier: str | None, limit: int) -> Sequence[Feedback]:
         """See `EventStore.feedback_history`."""
-        tiers = [tier] if tier is not None else [name for where, name in self._rated(workflow) if where == stage]
-        histories = [self._keys.history(workflow, stage, name) for name in tiers if name is not None]
-        return [event for event in self._newest(histories, limit) if isinstance(event, Feedback)]
+        found = self._queries.feedback(workflow, stage, tier, limit)
+        return [event for event in found if isinstance(event, Feedback)]
 
     def rated_tiers(self, workflow: str) -> Sequence[tuple[str, str]]:
         """See `EventStore.rated_tiers`."""
-        named = [(stage, tier) for stage, tier in self._rated(workflow) if tier is not None]
-        counts = self._server.ask(*(("ZCARD", self._keys.history(workflow, *names).name) for names in named))
-        return sorted(names for names, count in zip(named, counts, strict=True) if count)
+        return self._queries.rated_tiers(workflow)
 
     def clear_feedback(self, workflow: str, stage: str | None, fold: Fold) -> int:  # noqa: ARG002 - nothing to learn
-        """See `EventStore.clear_feedback`."""
-        return self._until_done(lambda: self._upkeep.clear(workflow, stage))
+        """See `EventStore.clear_feedback`. One step in each partition: what was restored may be in any."""
+        return sum(self._until_done(partial(one.clear, workflow, stage)) for one in self._upkeep)
 
     def trim(self, before: datetime) -> int:
         """See `EventStore.trim`. Works through the log in small steps, so that others can write in between."""
         end = micros(day_start(before)) // US_PER_DAY
         removed = 0
-        while (chunk := self._until_done(lambda: self._upkeep.trim_some(end))) >= 0:
-            removed += chunk
+        for one in self._upkeep:
+            while (chunk := self._until_done(partial(one.trim_some, end))) >= 0:
+                removed += chunk
         return removed
 
     def load(self) -> tuple[Deltas, Position]:
         """See `StateStore.load`."""
-        state, now = self._until_done(self._upkeep.load)
-        self._followed = now.log
-        return state.climbed(now.compacted_at_s), (now.position,)
+        loaded = [self._until_done(one.load) for one in self._upkeep]
+        self._followed = [now.log for _, now in loaded]
+        (state, _), *others = loaded
+        state.merge(*(other for other, _ in others))
+        return state.climbed(max(now.compacted_at_s for _, now in loaded)), tuple(now.position for _, now in loaded)
 
     def compact(self, now: datetime) -> None:
         """See `StateStore.compact`."""
-        self._until_done(lambda: self._upkeep.compact(now.timestamp()))
+        for one in self._upkeep:
+            self._until_done(partial(one.compact, now.timestamp()))
 
     def rebuild(self, fold: Fold) -> None:
         """See `StateStore.rebuild`. Others go on logging meanwhile."""
-        self._until_done(lambda: self._upkeep.rebuild(fold))
+        for one in self._upkeep:
+            self._until_done(partial(one.rebuild, fold))
 
     def restore(self, state: Deltas) -> bool:
-        """See `StateStore.restore`."""
-        return self._until_done(lambda: self._upkeep.restore(state, self._followed))
+        """See `StateStore.restore`. Of a divided log all partitions have to be gone; the first keeps it for all."""
+        now = self._progress()
+        young = sum(one.position for one in now) <= YOUNG_LOG
+        if not young or any(has_past(one, followed) for one, followed in zip(now, self._followed, strict=True)):
+            return False
+        return self._until_done(lambda: self._upkeep[0].restore(state, self._followed[0]))
 
     def close(self) -> None:
         """See `Store.close`."""
         self._server.close()
 
-    def _append(self, events: Sequence[Event], fold: Fold) -> Appended | None:
-        known = appending.ask(self._server, self._keys, events)
-        if self._followed and known.now.log != self._followed:
-            # who learned from the log that is gone has to tell the one in its place before any event does
+    def _append(self, events: Sequence[Event], fold: Fold) -> Appended:
+        waiting = claims.divide(self._server, self._partitions, events)
+        batches: list[Batch] = []
+        deltas: list[Deltas] = []
+        spans: list[Span] = []
+        for _ in range(ATTEMPTS):
+            tried = [(number, self._partitions[number], share) for number, share in waiting.items()]
+            known = appending.ask(self._server, [(keys, share) for _, keys, share in tried])
+            for number, what in zip(waiting, known, strict=True):
+                if self._followed[number] and what.now.log != self._followed[number]:
+                    # who learned from the log that is gone has to tell the one in its place before any event does
+                    raise PositionLost
+            judged = [judge(share, what) for (_, _, share), what in zip(tried, known, strict=True)]
+            taught = [fold(batch.accepted) for batch in judged]
+            steps = zip(tried, known, judged, taught, strict=True)
+            writes = [appending.write(keys, what, batch) for (_, keys, _), what, batch, _ in steps if batch.accepted]
+            ends = iter(self._server.commit(*writes))
+            for (number, _, _), batch, added in zip(tried, judged, taught, strict=True):
+                before = next(ends) if batch.accepted else 0
+                if before is not None:
+                    del waiting[number]
+                    batches.append(batch)
+                    deltas.append(added)
+                    spans += [Span(number, before, before + len(batch.accepted))] if batch.accepted else []
+            if not waiting:
+                return _together(events, batches, deltas, spans)
+        raise self._worn_out()
+
+    def _ensure_readable(self, number: int, after: int, now: Progress) -> None:
+        """Raises `PositionLost` where another log took the place of what was read, or a server lost its end."""
+        followed = self._followed[number] = self._followed[number] or now.log
+        if after < now.floor or after > now.position or followed != now.log:
             raise PositionLost
-        batch = appending.judge(events, known)
-        deltas = fold(batch.accepted)
-        if not batch.accepted:
-            return Appended((), deltas, tuple(batch.refused))
-        before = self._server.commit(appending.write(self._keys, known, batch))
-        if before is None:
-            return None
-        span = Span(0, before, before + len(batch.accepted))
-        return Appended(tuple(batch.accepted), deltas, tuple(batch.refused), (span,))
 
-    def _newest(self, indexes: Iterable[Key], limit: int) -> list[Event]:
-        if limit <= 0:
-            return []
-        answers = self._server.ask(*(("ZREVRANGE", key.name, 0, limit - 1) for key in indexes))
-        found = self._entries(member for members in answers for member in members)
-        found.sort(key=lambda entry: (event_time(entry.event), entry.position), reverse=True)
-        return [event for _, event in found[:limit]]
+    def _places(self, position: Position) -> list[int]:
+        if position == START:
+            return [0] * len(self._partitions)
+        if len(position) != len(self._partitions):
+            raise PositionLost
+        return list(position)
 
-    def _rated(self, workflow: str) -> list[tuple[str, str | None]]:
-        return log_index.rated(self._server, self._keys, workflow)
-
-    def _entries(self, positions: Iterable[bytes]) -> list[Logged]:
-        return log_index.entries(self._server, self._keys, positions)
+    def _progress(self) -> list[Progress]:
+        return [progress.read(answer) for answer in self._server.ask(*map(progress.asked, self._partitions))]
 
     def _until_done(self, step: Callable[[], _T | None]) -> _T:
         for _ in range(ATTEMPTS):
             done = step()
             if done is not None:
                 return done
-        raise StoreUnavailable(f"{self.url}: others changed the log {ATTEMPTS} times while this was worked out")
+        raise self._worn_out()
+
+    def _worn_out(self) -> StoreUnavailable:
+        return StoreUnavailable(f"{self.url}: others changed the log {ATTEMPTS} times while this was worked out")
 
 
-def _position(entry: Logged) -> int:
-    return entry.position
+def _together(
+    events: Sequence[Event], batches: Sequence[Batch], deltas: Sequence[Deltas], spans: Sequence[Span]
+) -> Appended:
+    """What became of a batch whose shares were logged apart, in its own order."""
+    if len(batches) == 1:
+        return Appended(tuple(batches[0].accepted), deltas[0], tuple(batches[0].refused), tuple(spans))
+    place = {identity(event): number for number, event in reversed(list(enumerate(events)))}
+    accepted = sorted(
+        (event for batch in batches for event in batch.accepted), key=lambda event: place[identity(event)]
+    )
+    told = Deltas()
+    told.merge(*deltas)
+    refused = [name for batch in batches for name in batch.refused]
+    return Appended(tuple(accepted), told, tuple(refused), tuple(sorted(spans)))
+
+
+def _shares(waiting: Sequence[int], limit: int) -> list[int]:
+    """How much to read of what waits in each partition: `limit` together, and if that allows something of each."""
+    counts = [0] * len(waiting)
+    while limit > 0 and (more := [number for number, count in enumerate(counts) if count < waiting[number]]):
+        each = max(limit // len(more), 1)
+        for number in more[:limit]:
+            count = min(each, waiting[number] - counts[number])
+            counts[number] += count
+            limit -= count
+    return counts

@@ -33,7 +33,7 @@ class Upkeep:
         added = layers.taught(self._server, self._keys, now.learned, now.position, fold)
         layers.merge_into(self._server, step, self._keys, LEARNED, added)
         set_progress(step, self._keys, learned=str(now.position))
-        self._server.commit(step)
+        self._done(step)
 
     def load(self) -> tuple[Deltas, Progress] | None:
         """What the log teaches, and how far it goes."""
@@ -65,7 +65,7 @@ class Upkeep:
     def restore(self, state: Deltas, followed: str | None) -> bool | None:
         """Add what the log taught that was followed and is gone, if nothing but a few events was ever done to this."""
         now = self._progress()
-        if now.position > YOUNG_LOG or now.generation or (now.log and now.log == followed):
+        if has_past(now, followed):
             return False
         step = self._step(now)
         for layer in (LEARNED, TRIMMED):
@@ -146,10 +146,9 @@ class Upkeep:
 
     def _snapshot(self, *names: str) -> tuple[Progress, list[layers.Rows]]:
         """The progress and some layers, of one moment."""
-        answer, *rows = self._server.ask(
-            progress.asked(self._keys), *(("HGETALL", self._keys.state(name).name) for name in names), at_once=True
-        )
-        return progress.read(answer), rows
+        asked = (progress.asked(self._keys), *(("HGETALL", self._keys.state(name).name) for name in names))
+        ((answer, *rows),) = self._server.ask(self._server.together(*asked))
+        return progress.read(answer), [log_index.as_pairs(row) for row in rows]
 
     def _progress(self) -> Progress:
         (answer,) = self._server.ask(progress.asked(self._keys))
@@ -161,4 +160,10 @@ class Upkeep:
         return step
 
     def _done(self, step: Write) -> bool | None:
-        return None if self._server.commit(step) is None else True
+        (before,) = self._server.commit(step)
+        return None if before is None else True
+
+
+def has_past(now: Progress, followed: str | None) -> bool:
+    """Whether this log is the one that was followed, or more than a few events were ever done to it."""
+    return now.position > YOUNG_LOG or now.generation > 0 or (now.log != "" and now.log == followed)

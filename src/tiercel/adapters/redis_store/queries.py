@@ -1,0 +1,102 @@
+"""What is asked of the log without following it. Each takes two round trips, however many partitions there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tiercel.adapters.redis_store import log_index
+from tiercel.adapters.redis_store.keys import Key, Keys, home_of
+from tiercel.adapters.redis_store.log_index import Logged
+from tiercel.adapters.redis_store.server import Server
+from tiercel.core.logbook import event_time
+from tiercel.domain.decision import Decision
+from tiercel.domain.events import Event, Feedback, Outcome
+from tiercel.domain.request import stage_segment
+from tiercel.ports import DecisionRecord
+
+
+class Queries:
+    """The indexes of a store."""
+
+    def __init__(self, server: Server, partitions: Sequence[Keys]) -> None:
+        self._server = server
+        self._partitions = partitions
+
+    def decision(self, decision_id: str) -> DecisionRecord | None:
+        """What is known of a decision, or None."""
+        answers = self._server.ask_each(
+            [
+                [("HGET", keys.ids.name, f"decision:{decision_id}"), ("HGETALL", keys.about(decision_id).name)]
+                for keys in self._partitions
+            ]
+        )
+        wanted = [
+            (keys, (at, *about.values()))
+            for keys, (at, about) in zip(self._partitions, answers, strict=True)
+            if at is not None
+        ]
+        for entries in log_index.entries_of_each(self._server, wanted):
+            found = [event for _, event in sorted(entries, key=_position)]
+            decision = next((event for event in found if isinstance(event, Decision)), None)
+            if decision is not None:
+                ratings = sorted((event for event in found if isinstance(event, Feedback)), key=event_time)
+                outcomes = tuple(event for event in found if isinstance(event, Outcome))
+                return DecisionRecord(decision, outcomes, tuple(ratings))
+        return None
+
+    def decision_of_completion(self, completion_id: str) -> str | None:
+        """The id of the decision whose call answered with that completion id, or None."""
+        prefix = log_index.completion(completion_id)
+        last = (f"[{prefix}:", f"[{prefix}", "LIMIT", 0, 1)  # digits sort before the colon
+        answers = self._server.ask(*(("ZREVRANGEBYLEX", keys.completions.name, *last) for keys in self._partitions))
+        wanted = [
+            (keys, [member.rpartition(b"\x00")[2] for member in members])
+            for keys, members in zip(self._partitions, answers, strict=True)
+            if members
+        ]
+        found = [event for entries in log_index.entries_of_each(self._server, wanted) for _, event in entries]
+        outcomes = sorted((event for event in found if isinstance(event, Outcome)), key=event_time)
+        return outcomes[-1].decision_id if outcomes else None
+
+    def newest(self, indexes: Iterable[tuple[Keys, Key]], limit: int) -> list[Event]:
+        """The newest `limit` events of several indexes, newest first; of the same moment, the last to arrive first."""
+        if limit <= 0:
+            return []
+        asked = list(indexes)
+        answers = self._server.ask(*(("ZREVRANGE", key.name, 0, limit - 1, "WITHSCORES") for _, key in asked))
+        dated = [
+            (int(score), member, keys)
+            for (keys, _), members in zip(asked, answers, strict=True)
+            for member, score in log_index.as_pairs(members).items()
+        ]
+        dated.sort(key=lambda place: place[:2], reverse=True)
+        wanted: dict[int, tuple[Keys, list[bytes]]] = {}
+        for _, member, keys in dated[:limit]:
+            wanted.setdefault(id(keys), (keys, []))[1].append(member)
+        entries = [entry for some in log_index.entries_of_each(self._server, wanted.values()) for entry in some]
+        entries.sort(key=lambda entry: (event_time(entry.event), entry.position), reverse=True)
+        return [event for _, event in entries]
+
+    def feedback(self, workflow: str, stage: str, tier: str | None, limit: int) -> list[Event]:
+        """The newest ratings of a stage, of one tier or of all."""
+        keys = self._partitions[home_of(stage_segment(workflow, stage), len(self._partitions))]
+        tiers: list[str | None] = [tier]
+        if tier is None:
+            tiers = [name for where, name in log_index.rated(self._server, keys, workflow) if where == stage]
+        return self.newest([(keys, keys.history(workflow, stage, name)) for name in tiers if name is not None], limit)
+
+    def rated_tiers(self, workflow: str) -> list[tuple[str, str]]:
+        """Every (stage, tier) of a workflow that has a rating in force."""
+        rated = log_index.rated_of_each(self._server, self._partitions, workflow)
+        named = [
+            (keys, stage, tier)
+            for keys, histories in zip(self._partitions, rated, strict=True)
+            for stage, tier in histories
+            if tier is not None
+        ]
+        counts = self._server.ask(*(("ZCARD", keys.history(workflow, stage, tier).name) for keys, stage, tier in named))
+        return sorted({(stage, tier) for (_, stage, tier), count in zip(named, counts, strict=True) if count})
+
+
+def _position(entry: Logged) -> int:
+    return entry.position

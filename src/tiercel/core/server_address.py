@@ -1,0 +1,114 @@
+"""The address of a store in servers: one, one that Sentinels know, or a Cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+
+SINGLE, SENTINEL, CLUSTER = "redis", "redis+sentinel", "redis+cluster"
+FORMS = {
+    SINGLE: "redis://host:6379/0",
+    SENTINEL: "redis+sentinel://host:26379,host:26379/service/0",
+    CLUSTER: "redis+cluster://host:6379,host:6379",
+}
+_PORTS = {SINGLE: 6379, SENTINEL: 26379, CLUSTER: 6379}
+_TLS = {form.replace("redis", "rediss", 1): form for form in FORMS}
+SCHEMES = (*FORMS, *_TLS)
+
+DEFAULT_NAME = "tiercel"
+DEFAULT_PARTITIONS, MAX_PARTITIONS = 16, 256
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    """Where the servers are (`form` says what they are), and which store in them is meant.
+
+    `hosts` are to be asked first. `service` is what Sentinels call the master. `partitions` is 1 but on a Cluster.
+    """
+
+    form: str
+    tls: bool
+    hosts: tuple[tuple[str, int], ...]
+    service: str
+    database: int
+    name: str
+    partitions: int
+    username: str | None
+    password: str | None = field(repr=False)
+
+
+def on_servers(url: str) -> bool:
+    """Whether a store's address names servers."""
+    return url.partition("://")[0] in SCHEMES
+
+
+def without_login(url: str) -> str:
+    """The address without user and password."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def server_address(url: str) -> ServerAddress:
+    """What an address of servers says. Raises `ValueError`, which says what it has to be and names no password."""
+    scheme = url.partition("://")[0]
+    form = _TLS.get(scheme, scheme)
+    example = FORMS[form]
+    try:
+        parts = urlsplit(url)
+        login, _, where = parts.netloc.rpartition("@")
+        hosts = tuple(_host(one, _PORTS[form]) for one in where.split(","))
+    except ValueError:
+        # what it says may hold the password
+        raise ValueError(f"must be an address like {example}") from None
+    options = _options(parts.query, form)
+    if parts.fragment or (form == SINGLE and len(hosts) > 1):
+        raise ValueError(f"must be an address like {example}")
+    service, database = _path(parts.path.removeprefix("/"), form)
+    username, _, password = login.partition(":")
+    return ServerAddress(
+        form=form,
+        tls=scheme in _TLS,
+        hosts=hosts,
+        service=service,
+        database=database,
+        name=options.get("name", DEFAULT_NAME),
+        partitions=int(options.get("partitions", DEFAULT_PARTITIONS)) if form == CLUSTER else 1,
+        username=unquote(username) or None,
+        password=unquote(password) or None,
+    )
+
+
+def _host(text: str, port: int) -> tuple[str, int]:
+    parts = urlsplit(f"//{text}")
+    named = port if parts.port is None else parts.port
+    if not parts.hostname or named == 0:
+        raise ValueError
+    return parts.hostname, named
+
+
+def _options(query: str, form: str) -> dict[str, str]:
+    allowed = {"name", "partitions"} if form == CLUSTER else {"name"}
+    also = f", ?partitions=... (1..{MAX_PARTITIONS})" if form == CLUSTER else ""
+    problem = f"may say ?name=..., which of several stores in a server it is{also}, and nothing else"
+    options = parse_qsl(query, keep_blank_values=True)
+    found = dict(options)
+    partitions = found.get("partitions", "1")
+    counted = partitions.isascii() and partitions.isdigit() and 1 <= int(partitions) <= MAX_PARTITIONS
+    if len(found) < len(options) or not found.keys() <= allowed or not all(found.values()) or not counted:
+        raise ValueError(problem)
+    if query and not options:
+        raise ValueError(problem)
+    return found
+
+
+def _path(path: str, form: str) -> tuple[str, int]:
+    service, _, database = path.partition("/")
+    if form == SINGLE:
+        service, database = "", path
+    elif form == CLUSTER and path:
+        raise ValueError(f"must be an address like {FORMS[form]}: a Cluster has no databases")
+    elif form == SENTINEL and not service:
+        raise ValueError(f"must be an address like {FORMS[form]}, with the name that Sentinels know the master by")
+    if database and not (database.isascii() and database.isdigit()):
+        raise ValueError(f"must be an address like {FORMS[form]}, with the number of a database")
+    return unquote(service), int(database or 0)

@@ -52,10 +52,16 @@ def feedback(
     url = store_to_write(settings.store.url)
     with working(f"writing to {without_password(url)}"), Router(settings=settings, store=url) as router:
         events, receipt = router.intake.send([request])
-        if Pending(receipt, lambda done: done).wait().conflicts:
+        became = Pending(receipt, lambda done: done).wait()
+        if became.conflicts:
             raise Conflict(request.id)
+        away = became.kept and router.learner.status().error
     if as_json:
-        print_json({"feedback_id": events[0].id})
+        print_json({"feedback_id": events[0].id} | ({"buffered": True} if away else {}))
+    elif away:
+        typer.echo(
+            f"kept {events[0].quality:g} as {events[0].id}: the store is away, the next tiercel delivers it"
+        )
     else:
         typer.echo(f"recorded {events[0].quality:g} as {events[0].id}")
 

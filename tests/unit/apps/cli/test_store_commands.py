@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from support.servers import free_port
 from tiercel.apps.cli.main import program
 from tiercel.bootstrap import POLICIES
 from tiercel.config.settings import DEFAULT_POLICY
@@ -138,3 +139,15 @@ def test_tiers_and_rules_are_those_of_the_file() -> None:
         assert run("feedback", "w", "s", "small", "0.8", "--store", STORE).exit_code == 0
     shown = json.loads(run("recommend", "w", "s", "--store", STORE, "--json").stdout)
     assert shown["recommended_tier"] == "large"
+
+
+def test_a_rating_for_a_server_that_is_away_is_kept_and_figures_are_none() -> None:
+    server = ("--store", f"redis://127.0.0.1:{free_port()}/0")
+    assert json.loads(run("feedback", "w", "s", "cheap", "0.5", "--id", "mine", "--json", *server).stdout) == {
+        "feedback_id": "mine",
+        "buffered": True,
+    }
+    assert "kept 0.5 as" in run("feedback", "w", "s", "cheap", "0.5", *server).stdout
+    assert len(list(Path().glob("tiercel-outbox-*.db"))) == 1
+    failed = run("stats", *server)
+    assert (failed.exit_code, "refused" in failed.stderr) == (1, True)

@@ -50,7 +50,7 @@ SHARED_IDLE_S = 0.4
 
 
 def open_store(url: str) -> Store:
-    """The store at `url`: memory:// or sqlite:///relative.db or sqlite:////absolute.db or redis(s)://host:6379/0.
+    """The store at `url`, in one of the forms of config/urls.py.
 
     Raises `InvalidInput` for another scheme, `MissingDependency` where its client is not installed, `StoreError` when
     the file cannot be used. A server is first spoken to when the store is used.

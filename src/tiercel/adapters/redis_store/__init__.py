@@ -1,12 +1,15 @@
-"""The store in a Redis or Valkey server: an append-only log and the state learned from it, shared by all who open it.
+"""The store in Redis or Valkey servers: an append-only log and the state learned from it, shared by all who open it.
 
-store.py       the port
+store.py       the port, over the partitions of the log: one, or on a Cluster many
+claims.py      which partition an event belongs into
+queries.py     what is asked of the indexes
 appending.py   what a batch adds to the log
 log_index.py   events in the log, and the indexes that find them again
 layers.py      the learned state
 progress.py    how far the log goes, and what became of it
-server.py      commands, steps that are written whole or not at all, time-outs
-keys.py        what the keys are called
+server.py      commands, and steps that are written whole or not at all
+nodes.py       where commands go: one server, a master that Sentinels know, the masters of a Cluster
+keys.py        what the keys are called, and what belongs together
 errors.py      the client's errors as tiercel's errors
 scripts/       what the server does in one step
 

@@ -6,9 +6,8 @@ store's doing.
 
 from __future__ import annotations
 
-import gc
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +20,9 @@ from support.traffic import Traffic, longest_ms, p99_ms, traffic
 from support.waiting import until
 from tiercel.adapters.redis_store import RedisStore
 from tiercel.adapters.redis_store.store import DEFAULT_TIMEOUT_S
-from tiercel.apps.gateway.collection import collect_in_small_steps
 from tiercel.library.router import Router
 
-
-@pytest.fixture(autouse=True)
-def small_steps() -> Iterator[None]:
-    """Collect as a gateway does: what these tests wait for are not the cycles of those who test."""
-    usual = gc.get_threshold()
-    collect_in_small_steps()
-    yield
-    gc.unfreeze()
-    gc.set_threshold(*usual)
+pytestmark = pytest.mark.usefixtures("small_steps")
 
 
 def speakers(router: Router, patch: pytest.MonkeyPatch) -> set[str]:
@@ -88,9 +78,9 @@ def test_a_server_that_was_away_gets_all_that_happened_meanwhile(
             since = len(calls.took_s)
             until(lambda: router.learner.degraded)
             calls.last(reported.size(1.0, 60.0))
-            buffered = router.learner.status().buffered
+            waiting = router.learner.status().buffered + router.learner.status().kept
             server.start()
-            what = f"drained, of {buffered:,} events,"
+            what = f"drained, of {waiting:,} events,"
             drained_s = until(lambda: router.learner.status().buffered < 100 and not router.learner.degraded)
             reported.most("stopped", what, drained_s, 10.0, unit="s")
             calls.more(50)

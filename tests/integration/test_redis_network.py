@@ -19,6 +19,8 @@ from support.waiting import until
 from tiercel.adapters.redis_store.store import DEFAULT_TIMEOUT_S
 from tiercel.library.router import Router
 
+pytestmark = pytest.mark.usefixtures("small_steps")
+
 SEED = 20_261_122
 NOISE_MS = DEFAULT_TIMEOUT_S * 1e3
 WEATHERS = {"+50 ms": (0.05, 0.0), "+500 ms": (0.5, 0.0), "5 % loss": (0.0, 0.05)}
@@ -58,7 +60,7 @@ def test_parted_processes_agree_on_the_exact_sum_when_the_network_is_whole_again
         opened = [stack.enter_context(router_on(proxy.url)) for proxy in proxies]
         # every process goes on serving while it is cut off from all others
         flowing = [
-            stack.enter_context(traffic(router, f"user:{number}", pace_s=reported.size(0.02, 0.2)))
+            stack.enter_context(traffic(router, f"user:{number}", pace_s=reported.size(0.02, 1.0)))
             for number, router in enumerate(opened)
         ]
         flowing[0].more(20)
@@ -70,7 +72,7 @@ def test_parted_processes_agree_on_the_exact_sum_when_the_network_is_whole_again
             calls.stop()
         agreed_s = healed(proxies, opened, flowing)
         made = sum(len(calls.took_s) for calls in flowing)
-        what = f"{routers} processes parted for {parted_s:g} s"
+        what = f"{routers} gateways in one process, parted for {parted_s:g} s"
         bad = sum(len(calls.failures) for calls in flowing)
         reported.none("partition", f"{what}: decisions failed", of=made, bad=bad)
         wrong = sum(abs(made - found) for found in counted(kept(server)))

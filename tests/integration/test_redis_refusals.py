@@ -79,7 +79,8 @@ def test_what_a_refusing_server_did_not_take_it_gets_when_it_takes_it(
             calls.last(reported.size(0.3, 15.0))
             assert router.learner.degraded
             end(server)
-            back_s = until(lambda: not router.learner.degraded)
+            back_s = until(lambda: not router.learner.delivery.away)
+            until(lambda: not router.learner.degraded)
             calls.more(50)
         router.learner.flush(10.0)
         made = len(calls.took_s)

@@ -8,7 +8,7 @@ import pytest
 
 from support.reported import Reported
 from support.routing import bench
-from support.worlds import SEGMENT, THREE_TIERS, World
+from support.worlds import SEGMENT, THREE_TIERS, World, model
 from tiercel.core.policies.adaptive_score import AdaptiveScorePolicy
 from tiercel.core.policies.base import Policy
 from tiercel.core.policies.tier_rules import TierRulesPolicy
@@ -34,7 +34,9 @@ def test_a_step_of_the_clock_and_back_moves_nothing_that_is_well(
     step: str, policy: type[Policy], reported: Reported
 ) -> None:
     each = reported.size(100, 2_000)
-    world = World(policy(), quality=lambda *_: 0.95)
+    # one is the best by far, for either policy
+    models = (model("small", "cheap", 0.95), model("large", "premium", 0.6))
+    world = World(policy(), models=models, quality=lambda name, _: 0.95 if name == "small" else 0.7)
     world.play(each)
     serves = world.greedy[-1]
     for there in (STEPS_S[step], -STEPS_S[step]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,3 +19,9 @@ def small_steps() -> Iterator[None]:
     yield
     gc.unfreeze()
     gc.set_threshold(*usual)
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a process leaves in its working directory, such as an outbox, is left where no other test finds it."""
+    monkeypatch.chdir(tmp_path)

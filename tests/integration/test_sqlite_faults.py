@@ -77,6 +77,14 @@ def test_tables_that_are_not_there_are_damage(tmp_path: Path) -> None:
     assert len(set_aside(tmp_path)) == 1
 
 
+def test_a_table_that_is_no_text_is_damage(tmp_path: Path) -> None:
+    """SQLite's message quotes what it found, and the driver cannot read that."""
+    path = filled(tmp_path / "log.db")
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE state (", b"CREATE \x9bABLE state (", 1))
+    SqliteStore(path).close()
+    assert len(set_aside(tmp_path)) == 1
+
+
 def everything(store: SqliteStore) -> list[Event]:
     """All that can be read of a store."""
     state, end = store.load()

@@ -63,3 +63,5 @@ def translating(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise translated(error, path) from error
+    except UnicodeDecodeError as error:  # of SQLite's message, which quotes what stands in the place of a table's text
+        raise StoreCorrupt(f"{path}: a text is not UTF-8") from error

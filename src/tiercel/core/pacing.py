@@ -37,6 +37,11 @@ class Goal:
     latency_price: float = 0.0
     slack: float = 0.02
 
+    @property
+    def seeks_best(self) -> bool:
+        """Whether what is aimed at depends on which model is best."""
+        return self.budget_usd is None and self.target_quality is None and self.price is None
+
 
 def hull(points: Iterable[tuple[float, float]]) -> Hull:
     """The upper hull of (cost, quality), from the cheapest to the best."""
@@ -259,6 +264,13 @@ class Pacer:
             self._seen += 1
             if self._seen % self.settings.every == 0 or self._seen < 2 * self.settings.every:
                 self._price = self._solve(self._climbs, self._qualities.highest())
+
+    def restart(self) -> None:
+        """What is believed of a model jumped: the requests until now say nothing of what is within reach."""
+        with self._lock:
+            self._climbs.clear()
+            self._qualities = FadingMeans(self.settings.window)
+            self._seen = 0
 
     def settle(self, decision_id: str, cost_usd: float | None) -> None:
         """A call of a decision made here cost so much; None where it succeeded and nobody knows."""

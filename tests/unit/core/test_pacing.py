@@ -256,6 +256,22 @@ def test_without_a_goal_the_best_model_is_nearly_reached_at_less_cost() -> None:
     assert served == pytest.approx(0.925 - 0.02, abs=0.01)
 
 
+def test_after_a_restart_only_the_requests_since_then_count() -> None:
+    """The only good model fell; what it gave is not aimed at any more."""
+    before = {"cheap": (0.001, 0.8), "good": (0.01, 0.95)}
+    after = {"cheap": (0.001, 0.8), "good": (0.01, 0.5)}
+    pacer, lagging = Pacer(Goal(slack=0.02)), Pacer(Goal(slack=0.02))
+    for n in range(400):
+        for one in (pacer, lagging):
+            one.decided(str(n), before, 0.0, 0.01)
+    pacer.restart()
+    for n in range(400, 410):
+        for one in (pacer, lagging):
+            one.decided(str(n), after, 0.0, 0.001)
+    assert price_now(pacer, after) > 1_000
+    assert price_now(lagging, after) < 20
+
+
 def test_a_given_price_is_the_price() -> None:
     pacer = Pacer(Goal(price=7.0))
     pacer.decided("a", {"a": (1.0, 1.0)}, 0.0, 1.0)

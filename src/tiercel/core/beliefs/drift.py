@@ -6,14 +6,18 @@ deviations and clipped, for either direction
     S <- max(0, S + e - drift)        alarm when S > threshold
 
 A rating that everybody's answers share in (the judge became strict) is no change of one model: the common part of the
-newest differences is taken off first, and an alarm is raised only for a model that moved away from the others.
+newest differences, as far as it is certain, is taken off first, and an alarm is raised only for a model that moved away
+from the others. (What is uncertain or long ago must not be: one model's bad luck would be another's change.)
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from statistics import fmean
+from typing import NamedTuple
 
 DRIFT = 0.4
 THRESHOLD = 15.0
@@ -23,9 +27,12 @@ CLIP = 3.0
 FIRST_SAMPLES = 30
 """So many ratings of a model are needed before it can be said to have changed."""
 _SHRUNK = 3.0
-_RECENT = 40
-_COMMON_FROM = 3
 _COMMON_OF = 20
+"""So many ratings of each other model say what is common to all."""
+_CERTAIN = 1.5
+"""Standard errors from 0 that are taken for no chance."""
+_COMMON_SINCE = 200
+"""What was said longer ago than so many ratings of any model says nothing of now."""
 
 
 @dataclass(slots=True)
@@ -45,13 +52,21 @@ class _Side:
             self.differences += difference
 
 
+class _Rating(NamedTuple):
+    """The how-manieth of all ratings it was, by how much it was above its expectation, and the variance of that."""
+
+    number: int
+    difference: float
+    variance: float
+
+
 @dataclass(slots=True)
 class _Watch:
     wait: int = FIRST_SAMPLES
     fallen: bool = False
     up: _Side = field(default_factory=_Side)
     down: _Side = field(default_factory=_Side)
-    recent: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
+    recent: deque[_Rating] = field(default_factory=lambda: deque(maxlen=_COMMON_OF))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +85,14 @@ class DriftWatch:
     def __init__(self, threshold: float = THRESHOLD) -> None:
         self._threshold = threshold
         self._watches: dict[str, _Watch] = {}
+        self._ratings = 0
 
     def add(self, model: str, difference: float, variance: float) -> Alarm | None:
         """Take note of a rating that was `difference` above its expectation, which has that `variance`."""
         watch = self._watches.setdefault(model, _Watch())
         own = difference - self._common(model)
-        watch.recent.append(difference)
+        self._ratings += 1
+        watch.recent.append(_Rating(self._ratings, difference, variance))
         if watch.wait > 0:
             watch.wait -= 1
             return None
@@ -95,9 +112,20 @@ class DriftWatch:
         self._watches[model] = _Watch(wait=0 if fallen else FIRST_SAMPLES, fallen=fallen)
 
     def _common(self, model: str) -> float:
-        """By how much everybody's newest ratings were above expectation; 0 where too few others were rated."""
-        others = [w.recent for m, w in self._watches.items() if m != model and len(w.recent) >= _COMMON_OF // 2]
-        if len(others) < _COMMON_FROM - 1:
+        """By how much everybody's newest ratings surely were above expectation; 0 where too few others were rated."""
+        others = [_surely(watch.recent, self._ratings) for name, watch in self._watches.items() if name != model]
+        means = sorted(mean for mean in others if mean is not None)
+        if len(means) < 2:
             return 0.0
-        means = sorted(sum(list(recent)[-_COMMON_OF:]) / min(len(recent), _COMMON_OF) for recent in others)
-        return means[len(means) // 2] if len(means) % 2 else 0.5 * (means[len(means) // 2 - 1] + means[len(means) // 2])
+        low, high = means[(len(means) - 1) // 2], means[len(means) // 2]
+        return (low + high) / 2 if low * high > 0 else 0.0
+
+
+def _surely(recent: Iterable[_Rating], now: int) -> float | None:
+    """The mean of what is not long ago, 0 where it may be chance; None of too little."""
+    newest = [rating for rating in recent if now - rating.number < _COMMON_SINCE]
+    if len(newest) < _COMMON_OF // 2:
+        return None
+    mean = fmean(rating.difference for rating in newest)
+    error = math.sqrt(sum(rating.variance for rating in newest)) / len(newest)
+    return mean if abs(mean) > _CERTAIN * error else 0.0

@@ -95,7 +95,14 @@ class ContextualPolicy(BasePolicy):
 
     def shares(self, prospects: Sequence[Prospect], utilities: Sequence[float], best: int) -> list[float]:
         """The probability of every model; a utility of -inf has none."""
-        return explore(prospects, utilities, best, self.settings.exploration, self.pacer.spare())
+        return explore(
+            prospects,
+            utilities,
+            best,
+            self.settings.exploration,
+            self.pacer.spare(),
+            seek_best=self.settings.goal.seeks_best,
+        )
 
     def decided(self, decision: Decision) -> None:
         """Book the decision: the requests that the price of money is solved over, and what it will spend."""
@@ -126,6 +133,7 @@ class ContextualPolicy(BasePolicy):
                 model_id = event.segment[-1]
                 self._watch.reset(model_id, fallen=change_of(event).shift < 0)
                 self._alarms = [alarm for alarm in self._alarms if alarm.model != model_id]
+                self.pacer.restart()
         self.outlook.learned(events)
 
     def review(

@@ -4,7 +4,7 @@ Thompson sampling (Biometrika 25, 1933) draws a model with the probability that 
 computed, for each model against the believed best one, from beliefs narrowed to `temperature` of their width; so it is
 known exactly, it is logged, and it vanishes by itself as the evidence grows. A floor, shared by the models in
 proportion to how little is known of them and how cheap they are, keeps every model's figures alive: one that was bad
-and is mended is found out. What trying each dearer model may cost is bounded by what a budget has to spare.
+and is mended is found out. What trying dearer models may cost is bounded by what a budget has to spare.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _LEAST_FLOOR = 0.05
 class ExplorationSettings:
     """`most` is the largest share of one model that is not believed best; `floor` that of all together at least.
 
-    A newcomer is tried with `trial` of the traffic
-    while it could be better by `trial_width` standard deviations, and not given more than `most` before it is known.
+    A newcomer is tried with `trial` of the traffic while it could be better by `trial_width` standard deviations; so is
+    any model without ratings where there is no budget. (Where there is one, what it has to spare says what is tried.)
     A model that became worse is tried with `retrial`: it may be mended.
     """
 
@@ -42,11 +42,13 @@ def explore(
     best: int,
     settings: ExplorationSettings,
     spare_usd: float | None,
+    *,
+    seek_best: bool = False,
 ) -> list[float]:
     """The probability of each model; `best` is the index of the one believed best. About 1 us each.
 
-    A utility of -inf gives no probability at all. Where there is a budget, trying each dearer model may spend
-    `spare_usd` a request.
+    A utility of -inf gives no probability at all. Where there is a budget, trying dearer models may spend `spare_usd` a
+    request. `seek_best`: the goal depends on how good the best model is, so one that could be is tried at any price.
     """
     shares = [0.0] * len(prospects)
     greedy, highest = prospects[best], utilities[best]
@@ -54,28 +56,40 @@ def explore(
     if not open_to:
         shares[best] = 1.0
         return shares
+    finest = max([prospects[i].quality for i in (*open_to, best)])
     floor = settings.floor / sum([prospects[i].deviation ** 2 for i in open_to])
-    sharpness = 1.0 / (settings.temperature * _SQRT2)
+    dearer: list[int] = []
+    spent = 0.0
+    for i in open_to:
+        prospect, gap = prospects[i], highest - utilities[i]
+        short = min(gap, finest - prospect.quality) if seek_best else gap
+        on_trial = prospect.newcomer or (prospect.unproven and spare_usd is None)
+        shares[i] = _share(prospect, greedy, gap, short if on_trial else math.inf, settings)
+        extra = prospect.cost_usd - greedy.cost_usd
+        if extra > 0 and gap > 0:
+            dearer.append(i)
+            spent += shares[i] * extra
+    if spare_usd is not None and spent > spare_usd:
+        for i in dearer:
+            shares[i] *= spare_usd / spent
     for i in open_to:
         prospect = prospects[i]
-        spread = math.hypot(prospect.deviation, greedy.deviation)
-        gap = highest - utilities[i]
-        share = min(settings.most, 0.5 * math.erfc(gap / spread * sharpness))
-        if prospect.newcomer and gap < settings.trial_width * spread:
-            share = max(share, settings.trial)
-        if prospect.fallen:
-            share = max(share, settings.retrial)
         extra = prospect.cost_usd - greedy.cost_usd
-        least = floor * prospect.deviation**2
-        if extra > 0:
-            # however dear, a part of its floor remains
-            least *= max(_LEAST_FLOOR, greedy.cost_usd / prospect.cost_usd)
-            if spare_usd is not None and gap > 0:
-                share = min(share, spare_usd / extra)
-        shares[i] = share + least
+        # however dear, a part of its floor remains
+        cheapness = max(_LEAST_FLOOR, greedy.cost_usd / prospect.cost_usd) if extra > 0 else 1.0
+        shares[i] += floor * prospect.deviation**2 * cheapness
     total = sum(shares)
     if total > 0.5:
         shares = [0.5 * share / total for share in shares]
         total = 0.5
     shares[best] = 1.0 - total
     return shares
+
+
+def _share(prospect: Prospect, greedy: Prospect, gap: float, short: float, settings: ExplorationSettings) -> float:
+    """How much tries a model of utility `gap` below the best; `short`: by how much it misses what a trial is for."""
+    spread = math.hypot(prospect.deviation, greedy.deviation)
+    share = min(settings.most, 0.5 * math.erfc(gap / (spread * settings.temperature * _SQRT2)))
+    if short < settings.trial_width * spread:
+        share = max(share, settings.trial)
+    return max(share, settings.retrial) if prospect.fallen else share

@@ -37,8 +37,8 @@ class Prospect(NamedTuple):
 
     `quality` is that of an answer, in 0..1, `deviation` how sure its mean is, as a standard deviation, and
     `success_rate` how often there is an answer; `cost_usd` and `latency_s` (None: no call yet) are of one call;
-    `newcomer` says that the model came later than the others and has few ratings so far, `fallen` that it was found to
-    have become worse.
+    `newcomer` says that the model came later than the others and has few ratings so far, `unproven` that it has hardly
+    any, `fallen` that it was found to have become worse.
     """
 
     model: ModelProfile
@@ -49,6 +49,7 @@ class Prospect(NamedTuple):
     newcomer: bool
     fallen: bool = False
     success_rate: float = 1.0
+    unproven: bool = False
 
     @property
     def worth(self) -> float:
@@ -61,7 +62,8 @@ class OutlookSettings:
     """`tiers` orders tiers for the prior. Effects are estimated anew after `every` ratings, or a quarter of all.
 
     A model that joins the others when there are `established` ratings is a newcomer until it has `newcomer_ratings` of
-    its own. One that became worse counts as fallen for `retrial_s`, unless it is mended before.
+    its own. One with fewer than `proven_ratings` is unproven. One that became worse counts as fallen for `retrial_s`,
+    unless it is mended before.
     """
 
     priors: Priors = field(default_factory=Priors)
@@ -69,6 +71,7 @@ class OutlookSettings:
     every: int = 20
     established: float = 100.0
     newcomer_ratings: float = 30.0
+    proven_ratings: float = 10.0
     retrial_s: float = 30 * 86_400.0
 
 
@@ -241,7 +244,8 @@ class Outlook:
             newcomer, fallen = model_id in self._newcomers, model_id in self._fallen
             answered = (seen.successes + _PRIOR_SUCCESSES) / (seen.requests + _PRIOR_SUCCESSES)
             deviation = math.sqrt(variance)
-            flat = Prospect(model, mean, deviation, cost_usd, latency_s, newcomer, fallen, answered)
+            unproven = self._rated.get(model_id, 0.0) < self.settings.proven_ratings
+            flat = Prospect(model, mean, deviation, cost_usd, latency_s, newcomer, fallen, answered, unproven)
             prospects.append((flat, quality.slope(model_id)))
         view = _View(state, prospects)
         if len(self._views) >= _CACHED_KINDS:

@@ -141,3 +141,15 @@ def test_after_a_fall_mending_is_noticed_sooner_than_a_change_was() -> None:
 def test_no_variance_is_no_division_by_zero() -> None:
     watch = DriftWatch()
     assert not any(watch.add("m", 0.0, 0.0) for _ in range(1_000))
+
+
+def test_what_others_were_rated_long_ago_is_no_part_of_now() -> None:
+    """Two models that are no longer used ended with bad luck; the one that is used is what it always was."""
+    chance = random.Random(8)
+    watch = DriftWatch()
+    for _ in range(20):
+        for name in ("left", "right"):
+            watch.add(name, -0.2, 0.1)
+    alarms = [n for n in range(4_000) if watch.add("used", coin(0.9)(chance) - 0.9, 0.09) is not None]
+    assert len(alarms) <= 4
+    assert all(alarm < 250 for alarm in alarms), alarms

@@ -59,19 +59,21 @@ def test_shares_are_a_distribution_that_leaves_out_what_is_not_allowed(
 
 
 @given(choices(), st.floats(1e-6, 1e-2))
-def test_trying_dearer_models_costs_at_most_what_is_spare_each(
+def test_trying_dearer_models_costs_at_most_what_is_spare(
     choice: tuple[list[Prospect], list[float], int], spare_usd: float
 ) -> None:
     prospects, utilities, best = choice
     shares = explore(prospects, utilities, best, SETTINGS, spare_usd)
     greedy = prospects[best].cost_usd
-    for i, share in enumerate(shares):
-        extra = prospects[i].cost_usd - greedy
-        # what has the higher utility though it is not believed best, as a newcomer, pays for itself
-        if i != best and extra > 0 and utilities[i] < utilities[best]:
-            # the floor itself costs no more than a floor's share of what is served anyway, or a twentieth of the floor
-            floor_usd = SETTINGS.floor * max(greedy, 0.05 * prospects[i].cost_usd)
-            assert share * extra <= spare_usd + floor_usd + 1e-12
+    # what has the higher utility though it is not believed best, as a newcomer, pays for itself
+    extras = {
+        i: prospects[i].cost_usd - greedy
+        for i, utility in enumerate(utilities)
+        if -math.inf < utility < utilities[best] and prospects[i].cost_usd > greedy
+    }
+    # the floor itself costs no more than a floor's share of what is served anyway, or a twentieth of the floor
+    floor_usd = SETTINGS.floor * max((greedy, *(0.05 * prospects[i].cost_usd for i in extras)))
+    assert sum(shares[i] * extra for i, extra in extras.items()) <= spare_usd + floor_usd + 1e-12
 
 
 def test_every_model_that_costs_something_is_kept_alive() -> None:
@@ -112,6 +114,23 @@ def test_a_newcomer_is_tried_while_it_may_be_better(gap: float, tried: bool) -> 
     assert share <= SETTINGS.most + SETTINGS.floor
     without = explore([known, newcomer._replace(newcomer=False)], [0.8, 0.8 - gap], 0, SETTINGS, None)[1]
     assert (share > without) == tried
+
+
+def test_without_a_budget_what_was_never_tried_is_tried() -> None:
+    """Far cheaper ones must not keep it from being known; a budget says itself what may be tried."""
+    known = prospect("known", 0.8, 0.01, 1e-4)
+    never = prospect("never", 0.75, 0.13, 1e-3)._replace(unproven=True)
+    utilities = [0.79, 0.64]
+    assert explore([known, never], utilities, 0, SETTINGS, None)[1] >= SETTINGS.trial
+    assert explore([known, never], utilities, 0, SETTINGS, 1e-6)[1] < SETTINGS.floor
+    assert explore([known, never._replace(unproven=False)], utilities, 0, SETTINGS, None)[1] < SETTINGS.floor
+
+
+def test_where_the_best_is_sought_what_may_be_it_is_tried_at_any_price() -> None:
+    known = prospect("known", 0.8, 0.01, 1e-4)
+    dear = prospect("dear", 0.75, 0.13, 1.0)._replace(unproven=True)
+    assert explore([known, dear], [0.79, -3.0], 0, SETTINGS, None, seek_best=True)[1] >= SETTINGS.trial
+    assert explore([known, dear], [0.79, -3.0], 0, SETTINGS, None)[1] < SETTINGS.floor
 
 
 def test_no_floor_and_no_doubt_is_greedy() -> None:

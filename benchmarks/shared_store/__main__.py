@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-ROUNDS = 5
-SPELL_S = 6.0
+ROUNDS = 3
+SPELL_S = 5.0
 
 
 def decisions() -> dict[str, list[dict[str, float]]]:

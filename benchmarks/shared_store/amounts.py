@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import chdir
 
 from benchmarks.shared_store.calls import MODELS, call
 from benchmarks.shared_store.server import RedisServer
@@ -113,19 +115,27 @@ def over_the_network(server: RedisServer) -> dict[str, float]:
 def drained(server: RedisServer) -> dict[str, float]:
     """How fast what waited is delivered when the server is back."""
     logging.disable()
-    with Router(models=MODELS, store=server.url, seed=1) as router:
+    # the outbox is in the working directory
+    with tempfile.TemporaryDirectory() as folder, chdir(folder), Router(models=MODELS, store=server.url) as router:
         call(router)
         router.learner.flush(30)
         server.end()
         for _ in range(WAITING):
             call(router)
-        waiting = router.learner.status().buffered
+        waiting = _waiting(router)
         server.start()
+        router.learner.delivery.retry()
         began_s = time.perf_counter()
-        router.learner.flush(120)
+        while _waiting(router):
+            time.sleep(0.01)
         took_s = time.perf_counter() - began_s
     logging.disable(logging.NOTSET)
     return {"events_waiting": waiting, "events_drained_per_second": waiting / took_s}
+
+
+def _waiting(router: Router) -> int:
+    status = router.learner.status()
+    return status.buffered + status.kept
 
 
 def sizes(server: RedisServer) -> dict[str, float]:

@@ -9,8 +9,10 @@ import json
 import logging
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import chdir
 from itertools import count
 
 from tiercel import ModelProfile, Price, Router
@@ -74,7 +76,7 @@ def main() -> None:
     url, seconds = sys.argv[1], float(sys.argv[2])
     logging.disable()
     collect_in_small_steps()
-    with Router(models=MODELS, store=url, seed=1) as router:
+    with tempfile.TemporaryDirectory() as folder, chdir(folder), Router(models=MODELS, store=url, seed=1) as router:
         for _ in range(WARM_UP):
             call(router)
         router.learner.flush(30)

@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from statistics import fmean
 from typing import NamedTuple
 
 DRIFT = 0.4
@@ -67,6 +65,21 @@ class _Watch:
     up: _Side = field(default_factory=_Side)
     down: _Side = field(default_factory=_Side)
     recent: deque[_Rating] = field(default_factory=lambda: deque(maxlen=_COMMON_OF))
+    surely: float | None = None
+    """The mean of `recent`, 0 where it may be chance; None of too little."""
+
+    def note(self, rating: _Rating) -> None:
+        recent = self.recent
+        recent.append(rating)
+        while rating.number - recent[0].number >= _COMMON_SINCE:
+            recent.popleft()
+        count = len(recent)
+        if count >= _COMMON_OF // 2:
+            mean = sum([one.difference for one in recent]) / count
+            error = math.sqrt(sum([one.variance for one in recent])) / count
+            self.surely = mean if abs(mean) > _CERTAIN * error else 0.0
+        else:
+            self.surely = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +105,7 @@ class DriftWatch:
         watch = self._watches.setdefault(model, _Watch())
         own = difference - self._common(model)
         self._ratings += 1
-        watch.recent.append(_Rating(self._ratings, difference, variance))
+        watch.note(_Rating(self._ratings, difference, variance))
         if watch.wait > 0:
             watch.wait -= 1
             return None
@@ -113,19 +126,13 @@ class DriftWatch:
 
     def _common(self, model: str) -> float:
         """By how much everybody's newest ratings surely were above expectation; 0 where too few others were rated."""
-        others = [_surely(watch.recent, self._ratings) for name, watch in self._watches.items() if name != model]
-        means = sorted(mean for mean in others if mean is not None)
+        since = self._ratings - _COMMON_SINCE
+        means = sorted(
+            watch.surely
+            for name, watch in self._watches.items()
+            if name != model and watch.surely is not None and watch.recent[-1].number > since
+        )
         if len(means) < 2:
             return 0.0
         low, high = means[(len(means) - 1) // 2], means[len(means) // 2]
         return (low + high) / 2 if low * high > 0 else 0.0
-
-
-def _surely(recent: Iterable[_Rating], now: int) -> float | None:
-    """The mean of what is not long ago, 0 where it may be chance; None of too little."""
-    newest = [rating for rating in recent if now - rating.number < _COMMON_SINCE]
-    if len(newest) < _COMMON_OF // 2:
-        return None
-    mean = fmean(rating.difference for rating in newest)
-    error = math.sqrt(sum(rating.variance for rating in newest)) / len(newest)
-    return mean if abs(mean) > _CERTAIN * error else 0.0

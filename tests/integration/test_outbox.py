@@ -153,8 +153,9 @@ def test_another_programs_file_is_left_alone_and_stops_nobody(path: Path, caplog
     SqliteStore(path).close()
     with closing(SqliteOutbox(path)) as outbox:
         assert "another program's database" in caplog.text
-        with pytest.raises(StoreError, match="another program's database"):
-            outbox.add(EVENTS)
+        outbox.add(EVENTS)
+        assert outbox_files(path) == [path, path.with_name("outbox-2.db")]
+        assert tuple(emptied(outbox)) == EVENTS
     with closing(SqliteStore(path)) as store:
         assert store.recent_alerts(1) == []
 
@@ -190,6 +191,32 @@ def test_what_cannot_be_written_down_is_refused_whole(path: Path) -> None:
         with pytest.raises(InvalidInput):
             outbox.add([EVENTS[0], feedback("f", metadata={"x": object()})])
         assert (outbox.waiting, tuple(emptied(outbox))) == (0, ())
+
+
+def test_what_somebody_else_removed_waits_no_longer(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with closing(SqliteOutbox(path)) as outbox:
+        outbox.add(EVENTS)
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("DELETE FROM waiting")
+            db.commit()
+        assert (*outbox.next(9), outbox.waiting) == ([], 0, 0)
+        assert "5 events are lost" in caplog.text
+        outbox.add(EVENTS)
+        assert tuple(emptied(outbox)) == EVENTS
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no fork")
+def test_a_fork_that_ends_takes_nothing_from_the_process_it_came_from(path: Path) -> None:
+    with closing(SqliteOutbox(path)) as outbox:
+        outbox.add(EVENTS[:1])
+        tuple(emptied(outbox))
+        child = os.fork()
+        if child == 0:
+            outbox.close()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        outbox.add(EVENTS[1:])
+        assert waiting_in(path) == len(EVENTS) - 1
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there nothing is locked")

@@ -115,7 +115,13 @@ class SqliteOutbox:
 
     def _begun(self) -> _File:
         for number in count(1):
-            file = self._opened(_numbered(self.path, number))
+            path = _numbered(self.path, number)
+            try:
+                file = self._opened(path)
+            except StoreError:
+                if not path.exists():
+                    raise
+                continue  # another user's, or another program's: that is no reason to keep nothing
             if file is not None:
                 return file
         raise AssertionError  # the numbers do not end
@@ -140,6 +146,7 @@ class _File:
         self.path = database.path
         self._database = database
         self._held = held
+        self._pid = os.getpid()
         with database.reading() as db:
             self._first, self._last = db.execute(_ENDS).fetchone()
 
@@ -166,6 +173,9 @@ class _File:
                 events.append(read(row).event)
             except StoreCorrupt as damage:
                 log.error("%s: an event is lost: %s", self.path, damage)  # noqa: TRY400 - it says where, a trace no more
+        if not rows and self.waiting:
+            log.error("%s: %d events are lost: somebody else removed them", self.path, self.waiting)
+            self._first = self._last + 1
         return events, (rows[-1][0] if rows else 0)
 
     def delivered(self, mark: int) -> None:
@@ -179,6 +189,8 @@ class _File:
 
     def close(self) -> None:
         """Let go of the file, and remove it where nothing waits in it."""
+        if os.getpid() != self._pid:  # a fork ends: file, lock and connections are those of the process it came from
+            return
         self._database.close()
         with suppress(OSError):  # what cannot be removed is found and removed by who starts next
             for suffix in ("", "-wal", "-shm", _LOCK) if not self.waiting else ():

@@ -176,7 +176,7 @@ class Store(EventStore, StateStore, Protocol):
 class Outbox(Protocol):
     """Events on their way to a store that is away, in the order they came. What `add` returned for survives a crash.
 
-    It belongs to one process, and one thread at a time uses it.
+    It belongs to one process, and one thread at a time uses it; any may ask `about` what waits.
     """
 
     @property
@@ -205,6 +205,10 @@ class Outbox(Protocol):
 
     def delivered(self, mark: int) -> None:
         """What the last `next` gave wait no longer. After a crash some of them may wait again."""
+        ...
+
+    def about(self, decision_id: str) -> Sequence[Event]:
+        """The decision of that id and its outcomes, as far as they wait, in order. Raises `StoreError`."""
         ...
 
     def close(self) -> None:

@@ -55,6 +55,18 @@ def test_what_was_added_comes_out_in_order_and_leaves_nothing_behind(path: Path)
     assert list(path.parent.iterdir()) == []
 
 
+def test_what_waits_of_a_decision_is_found_in_whichever_file(path: Path) -> None:
+    first = SqliteOutbox(path)
+    first.add(EVENTS[:1])
+    for file in first._files:
+        file.abandon()
+    with closing(SqliteOutbox(path)) as outbox:
+        outbox.add([outcome(2), EVENTS[1]])
+        assert outbox.about("dec_1") == list(EVENTS[:2])
+        tuple(emptied(outbox))
+        assert outbox.about("dec_1") == []
+
+
 def test_what_a_process_leaves_behind_is_taken_over_by_the_next_and_comes_first(path: Path) -> None:
     for event in EVENTS[:3]:  # three that died: the files of the first two are not the next's own
         outbox = SqliteOutbox(path)

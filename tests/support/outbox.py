@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import islice
 
+from tiercel.domain.decision import Decision
 from tiercel.domain.errors import StoreUnavailable
-from tiercel.domain.events import Event
+from tiercel.domain.events import Event, Outcome
 
 
 class MemoryOutbox:
@@ -35,6 +36,10 @@ class MemoryOutbox:
     def delivered(self, mark: int) -> None:
         for _ in range(mark):
             self.events.popleft()
+
+    def about(self, decision_id: str) -> Sequence[Event]:
+        found = (event for event in tuple(self.events) if isinstance(event, Decision | Outcome))
+        return [event for event in found if decision_id == getattr(event, "decision_id", event.id)]
 
     def close(self) -> None:
         self.closed += 1

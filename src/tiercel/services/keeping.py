@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from tiercel.domain.errors import BufferFull, StoreError
+from tiercel.domain.events import Event
 from tiercel.ports import Outbox
 from tiercel.services.receipts import Batch, Receipt, events_of, settle
 
@@ -29,6 +30,16 @@ class Keeping:
     def behind(self) -> bool:
         """Whether something waits; until it has been delivered nothing goes past it."""
         return self.outbox is not None and self.outbox.waiting > 0
+
+    def about(self, decision_id: str) -> Sequence[Event]:
+        """What waits of a decision and its outcomes; from any thread."""
+        if self.outbox is None or not self.behind:
+            return ()
+        try:
+            return self.outbox.about(decision_id)
+        except StoreError as error:  # damaged, or emptied at this moment: then the store knows
+            log.debug("the outbox cannot be asked: %s", error)
+            return ()
 
     def keep(self, batches: Sequence[Batch]) -> list[Batch]:
         """Keep what comes in these, and acknowledge it; those that stay in memory, as the outbox cannot be written."""

@@ -12,13 +12,15 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import timedelta
 
 from tiercel.core.statistics.fold import fold, micros
 from tiercel.core.statistics.knowledge import Knowledge
+from tiercel.domain.decision import Decision
 from tiercel.domain.errors import PositionLost, StoreUnavailable
-from tiercel.domain.events import Event, StandingChange
-from tiercel.ports import START, Appended, Clock, Outbox, Position, Store
+from tiercel.domain.events import Event, Outcome, StandingChange
+from tiercel.ports import START, Appended, Clock, DecisionRecord, Outbox, Position, Store
 from tiercel.services.backoff import no_jitter
 from tiercel.services.delivery import CommitSettings, Delivery
 from tiercel.services.group_commit import GroupCommit
@@ -120,6 +122,16 @@ class Learner:
     def flush(self, timeout_s: float | None = None) -> None:
         """Wait until everything left so far is committed."""
         self.record(timeout_s=timeout_s)
+
+    def decision(self, decision_id: str) -> DecisionRecord | None:
+        """What is known of a decision: where it waits for the store, else what the store says. Raises `StoreError`."""
+        waiting = self.delivery.keeping.about(decision_id)
+        outcomes = tuple(event for event in waiting if isinstance(event, Outcome))
+        decided = next((event for event in waiting if isinstance(event, Decision)), None)
+        if decided is not None:
+            return DecisionRecord(decided, outcomes, ())
+        record = self.store.decision(decision_id)
+        return record and replace(record, outcomes=(*record.outcomes, *outcomes))
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with everything learned from now on, from the commit's thread; returns how to stop."""

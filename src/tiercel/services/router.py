@@ -207,7 +207,7 @@ class Router:
             self._answered[decision.id] = outcome
 
     def find(self, decision_id: str) -> tuple[Decision, str, str]:
-        """A decision with the model and tier that answered it; from memory, else from the log.
+        """A decision with the model and tier that answered it; from memory, else from the outbox or the log.
 
         Raises `UnknownDecision`.
         """
@@ -215,7 +215,7 @@ class Router:
         if decision is not None:
             answer = self._answered.get(decision_id)
             return (decision, answer.model, answer.tier) if answer else (decision, decision.model, decision.tier)
-        record = self.learner.store.decision(decision_id)
+        record = self.learner.decision(decision_id)
         if record is None:
             raise UnknownDecision(decision_id)
         answers = [outcome for outcome in record.outcomes if outcome.success]

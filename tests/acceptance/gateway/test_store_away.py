@@ -104,3 +104,18 @@ def test_a_gateway_starts_while_its_store_is_away_and_learns_when_it_is_back(tmp
         until(lambda: not state.router.learner.degraded)
         assert state.router.learner.knowledge.sums(OVERALL).requests == 1
         assert http.get("/ready").status_code == 200
+
+
+def test_a_decision_that_waits_is_found_and_can_be_rated_by_a_later_process(tmp_path: Path) -> None:
+    store, path = AwayStore(), tmp_path / "outbox.db"
+    with closing(SqliteOutbox(path)) as outbox:
+        outbox.add([decision(1), outcome(1)])
+    store.away = True
+    state = gateway(path, store)
+    with client(state) as http:
+        rated = http.post("/v1/feedback", json={"decision_id": "dec_1", "quality": 0.5})
+        assert (rated.status_code, rated.json().get("buffered")) == (202, True)
+        assert len(http.get("/v1/decisions/dec_1").json()["outcomes"]) == 1
+        assert http.post("/v1/feedback", json={"decision_id": "dec_2", "quality": 0.5}).status_code == 503
+        store.away = False
+        until(lambda: state.router.learner.knowledge.sums(OVERALL).ratings == 1)

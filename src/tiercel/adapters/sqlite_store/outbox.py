@@ -24,8 +24,9 @@ from tiercel.adapters.sqlite_store.database import Database, Schema
 from tiercel.adapters.sqlite_store.errors import translating
 from tiercel.adapters.sqlite_store.log_rows import read
 from tiercel.adapters.sqlite_store.quarantine import open_sound
+from tiercel.domain.decision import Decision
 from tiercel.domain.errors import StoreCorrupt, StoreError, StoreUnavailable
-from tiercel.domain.events import Event
+from tiercel.domain.events import Event, Outcome
 from tiercel.ports import Clock
 
 if sys.platform != "win32":
@@ -38,14 +39,15 @@ DEFAULT_LIMIT = 500_000
 DEFAULT_BUSY_TIMEOUT_S = 1.0
 
 _ENDS = "SELECT coalesce(min(position), 1), coalesce(max(position), 0) FROM waiting"
-_INSERT = "INSERT INTO waiting (position, kind, crc, body) VALUES (?, ?, ?, ?)"
+_INSERT = "INSERT INTO waiting (position, kind, crc, body, decision_id) VALUES (?, ?, ?, ?, ?)"
 _NEXT = "SELECT position, kind, crc, body FROM waiting WHERE position >= ? ORDER BY position LIMIT ?"
+_ABOUT = "SELECT position, kind, crc, body FROM waiting WHERE decision_id = ? ORDER BY position"
 _REMOVE = "DELETE FROM waiting WHERE position <= ?"
 _COUNT = "SELECT count(*) FROM waiting"
 
 
 class SqliteOutbox:
-    """Keeps up to `limit` events beside `path`; see `Outbox`. One thread at a time may use it.
+    """Keeps up to `limit` events beside `path`; see `Outbox`.
 
     Opening writes nothing. A file that cannot be taken over is left where it is, and the log says why.
     """
@@ -108,6 +110,10 @@ class SqliteOutbox:
         if not file.waiting and len(self._files) > 1:
             self._files.pop(0).close()
 
+    def about(self, decision_id: str) -> Sequence[Event]:
+        """See `Outbox.about`."""
+        return [event for file in tuple(self._files) for event in file.about(decision_id)]
+
     def close(self) -> None:
         """See `Outbox.close`."""
         while self._files:
@@ -159,10 +165,14 @@ class _File:
         rows = []
         for position, event in enumerate(events, last + 1):
             body = encode_event(event)
-            rows.append((position, kind_of(event), crc32(body), body.decode()))
+            rows.append((position, kind_of(event), crc32(body), body.decode(), _decision_id(event)))
         with self._database.writing() as db:
             db.executemany(_INSERT, rows)
         self._last = last + len(rows)
+
+    def about(self, decision_id: str) -> Sequence[Event]:
+        with self._database.reading() as db:
+            return [read(row).event for row in db.execute(_ABOUT, (decision_id,))]
 
     def next(self, limit: int) -> tuple[Sequence[Event], int]:
         with self._database.reading() as db:
@@ -201,6 +211,12 @@ class _File:
         """Let go of a file that is damaged: who opens it next puts it aside."""
         self._database.close()
         os.close(self._held)
+
+
+def _decision_id(event: Event) -> str | None:
+    if isinstance(event, Decision):
+        return event.id
+    return event.decision_id if isinstance(event, Outcome) else None
 
 
 _LOCK = "-lock"

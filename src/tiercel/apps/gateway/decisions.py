@@ -115,4 +115,4 @@ def _recent(state: GatewayState, limit: int) -> dict[str, object]:
 def _record(state: GatewayState, decision_id: str) -> DecisionRecord:
     state.settle()
     decision, _, _ = state.router.core.find(decision_id)
-    return state.router.store.decision(decision_id) or DecisionRecord(decision, (), ())
+    return state.router.learner.decision(decision_id) or DecisionRecord(decision, (), ())

@@ -232,18 +232,18 @@ class Delivery:
     def _drain(self, now_s: float) -> None:
         """Deliver some of what waits in the outbox, before anything that came later."""
         outbox, together = self.keeping.outbox, self.settings.max_batch
-        while outbox is not None:
+        left = together
+        while outbox is not None and self.keeping.behind and left > 0:
             try:
                 events, mark = outbox.next(together)
                 if not self._delivered(events) and len(events) > 1:
-                    together = 1
+                    together, left = 1, len(events)
                     continue
             except StoreError as error:
                 self.unavailable(error, now_s)
                 return
             outbox.delivered(mark)
-            if together > 1 or not self.keeping.behind:
-                break
+            left -= together
         self.keeping.settle_waiters()
 
     def _delivered(self, events: Sequence[Event]) -> bool:

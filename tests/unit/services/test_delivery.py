@@ -245,6 +245,19 @@ def test_an_event_that_cannot_be_committed_or_written_down_takes_no_other_down()
     assert [receipt.exception(0) is None for receipt in receipts] == [True, False, True]
 
 
+def test_an_event_at_fault_makes_no_step_longer_than_its_company() -> None:
+    way = Way()
+    assert way.outbox is not None
+    way.outbox.add([feedback("bad", metadata={"x": object()}), *(feedback(f"f{number}") for number in range(60))])
+    way.step()
+    assert way.outbox.waiting == 51, "ten were delivered one by one, the others wait for steps of their own"
+    way.send(feedback("new"))
+    for _ in range(7):
+        way.step()
+    assert (way.delivery.status().dropped, way.outbox.waiting) == (1, 0)
+    assert way.logged == [*(f"f{number}" for number in range(60)), "new"]
+
+
 def test_a_store_that_refuses_for_good_keeps_what_was_acknowledged_and_without_an_outbox_tells_the_caller() -> None:
     refused = StoreError("a key of another type")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,8 +13,10 @@ from starlette.testclient import TestClient
 from support.in_process import PROVIDER, client, gateway_settings, gateway_state
 from tiercel.adapters.memory_store import MemoryStore
 from tiercel.apps.gateway.state import GatewayState
+from tiercel.domain.alerts import Alert
 from tiercel.domain.catalogue import AgentStatus
 from tiercel.domain.samples import SAMPLE_AGENTS, SAMPLE_MODELS
+from tiercel.services.alerting import Alerting
 from tiercel.testing import ManualClock
 
 PREFIX = "/api/v1/model-router"
@@ -251,6 +254,27 @@ def test_alerts_fire_and_are_listed(experienced: TestClient) -> None:
     listed = experienced.get("/v1/alerts?status=active").json()
     assert (listed["active"], len(listed["data"])) == (active["active"], active["active"])
     assert experienced.get("/v1/alerts?status=resolved").json()["data"] == []
+
+
+def test_who_asks_for_alerts_does_not_wait_in_the_event_loop(http: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another may be looking, and wait for a store that hangs."""
+    in_loop: list[bool] = []
+
+    def active(_: Alerting) -> list[Alert]:
+        in_loop.append(_loop_runs())
+        return []
+
+    monkeypatch.setattr(Alerting, "active", property(active))
+    get(http, "alerts")
+    assert in_loop == [False]
+
+
+def _loop_runs() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def test_alerts_that_are_over_are_history(experienced: TestClient, state: GatewayState) -> None:

@@ -222,10 +222,14 @@ async def get_alert_history(request: Request, state: GatewayState) -> Response:
     return await _alerts(request, state, active=False)
 
 
+def _known_and_standing(state: GatewayState) -> tuple[list[Alert], list[Alert]]:
+    # in a thread, both: who asks waits for another who looks, and for the store with him
+    return checked_alerts(state), state.alerting.active
+
+
 async def _alerts(request: Request, state: GatewayState, *, active: bool | None) -> Response:
     query = read_query(request, AlertsQuery)
-    known = await asyncio.to_thread(checked_alerts, state)
-    standing = state.alerting.active
+    known, standing = await asyncio.to_thread(_known_and_standing, state)
     found: list[Alert] = standing if active else known
     if active is False:
         found = [alert for alert in known if alert.resolved_at is not None]

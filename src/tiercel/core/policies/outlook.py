@@ -59,7 +59,7 @@ class Prospect(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutlookSettings:
-    """`tiers` orders tiers for the prior. Effects are estimated anew after `every` ratings, or half of all.
+    """`tiers` orders tiers for the prior. Effects are estimated anew after `every` ratings, or a quarter of all.
 
     A model that joins the others when there are `established` ratings is a newcomer until it has `newcomer_ratings` of
     its own. One with fewer than `proven_ratings` is unproven. One that became worse counts as fallen for `retrial_s`,
@@ -157,7 +157,7 @@ class Outlook:
     def _due(self) -> float:
         """After so many ratings effects are estimated anew: rarer the more there are, and the more kinds."""
         evidence = self._evidence
-        return max(self.settings.every, evidence.labels / 2, len(evidence.kinds))
+        return max(self.settings.every, evidence.labels / 4, len(evidence.kinds))
 
     def _prepare(self, situation: Situation) -> None:
         stale = self._quality is None

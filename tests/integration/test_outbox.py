@@ -82,6 +82,18 @@ def test_what_a_process_leaves_behind_is_taken_over_by_the_next_and_comes_first(
     assert list(path.parent.iterdir()) == []
 
 
+def test_what_a_process_left_behind_that_ended_meanwhile_is_taken_over_after_ones_own(path: Path) -> None:
+    with closing(SqliteOutbox(path)) as outbox:
+        outbox.add(EVENTS[:2])
+        with closing(SqliteOutbox(path)) as brief:
+            brief.add(EVENTS[2:4])
+        assert outbox.waiting == 2
+        assert tuple(emptied(outbox, 1)) == EVENTS[:4]
+        outbox.add(EVENTS[4:])
+        assert tuple(emptied(outbox)) == EVENTS[4:]
+    assert list(path.parent.iterdir()) == []
+
+
 def test_each_process_has_a_file_of_its_own_and_those_of_the_dead_go_to_one(path: Path) -> None:
     opened = [SqliteOutbox(path) for _ in range(3)]
     for outbox, event in zip(opened, EVENTS, strict=False):

@@ -1,8 +1,8 @@
 """Events on their way to a store that is away, in SQLite files next to the process.
 
 Each process has a file of its own, held by a lock: NAME.db, and where that is taken NAME-2.db, and so on. A file that
-nobody holds was left behind by a process that ended; who starts next takes it over and delivers what is in it first.
-There is no file while there is nothing to keep.
+nobody holds was left behind by a process that ended; who starts next takes it over and delivers what is in it first,
+or who has just delivered what it had kept itself. There is no file while there is nothing to keep.
 """
 
 from __future__ import annotations
@@ -65,17 +65,7 @@ class SqliteOutbox:
         self._busy_timeout_s = busy_timeout_s
         self._clock = clock or SystemClock()
         self._files: list[_File] = []
-        for left_behind in outbox_files(self.path):
-            try:
-                file = self._opened(left_behind)
-            except StoreError as error:
-                log.warning("what an outbox may hold cannot be delivered yet: %s", error)
-                continue
-            if file is not None and file.waiting:
-                log.warning("%s: %d events of a process that ended are delivered first", file.path, file.waiting)
-                self._files.append(file)
-            elif file is not None:
-                file.close()
+        self._take_over()
 
     @property
     def waiting(self) -> int:
@@ -109,6 +99,8 @@ class SqliteOutbox:
         file.delivered(mark)
         if not file.waiting and len(self._files) > 1:
             self._files.pop(0).close()
+        if not self.waiting:
+            self._take_over()
 
     def about(self, decision_id: str) -> Sequence[Event]:
         """See `Outbox.about`."""
@@ -118,6 +110,20 @@ class SqliteOutbox:
         """See `Outbox.close`."""
         while self._files:
             self._files.pop().close()
+
+    def _take_over(self) -> None:
+        """Have what processes left behind that ended: before this one began, or while the store was away."""
+        for left_behind in outbox_files(self.path):
+            try:
+                file = self._opened(left_behind)
+            except StoreError as error:
+                log.warning("what an outbox may hold cannot be delivered yet: %s", error)
+                continue
+            if file is not None and file.waiting:
+                log.warning("%s: %d events of a process that ended are delivered next", file.path, file.waiting)
+                self._files.append(file)
+            elif file is not None:
+                file.close()
 
     def _begun(self) -> _File:
         for number in count(1):

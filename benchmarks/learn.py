@@ -37,6 +37,7 @@ MODELS = tuple(
 )
 STAGES = 15
 WARM, DECISIONS, LABELS = 3_000, 10_000, 6_000
+AT_ONCE = 32
 SENTENCES = (
     "What is the capital of France? ",
     "Sum 12.5 and 30, then explain why. ",
@@ -127,6 +128,11 @@ def events_of(chance: random.Random, number: int, *, templates: bool) -> list[Ev
     return [outcome, rating]
 
 
+def together(batches: list[list[Event]], count: int) -> list[list[Event]]:
+    """As a commit takes them: so many labels at once."""
+    return [[event for batch in batches[i : i + count] for event in batch] for i in range(0, len(batches), count)]
+
+
 def update(batches: list[list[Event]]) -> tuple[dict[str, float], Knowledge]:
     """Per label, on average over all: folding, adding and the policy's own estimates, each by itself."""
     knowledge, policy = Knowledge(), ContextualPolicy()
@@ -146,7 +152,8 @@ def update(batches: list[list[Event]]) -> tuple[dict[str, float], Knowledge]:
         spent["fold"] += folded - started
         spent["add"] += added - folded
         spent["learned"] += time.perf_counter_ns() - added
-    figures = {f"{name}_us": total / 1000 / len(batches) for name, total in spent.items()}
+    labels = sum(isinstance(event, Feedback) for batch in batches for event in batch)
+    figures = {f"{name}_us": total / 1000 / labels for name, total in spent.items()}
     return {**figures, "per_label_us": sum(figures.values())}, knowledge
 
 
@@ -191,6 +198,7 @@ def main() -> None:
         batches = [events_of(chance, number, templates=templates) for number in range(LABELS)]
         cost, knowledge = update(batches)
         figures[f"update, {name}"] = cost
+        figures[f"update, {name}, {AT_ONCE} at once"] = update(together(batches, AT_ONCE))[0]
         figures[f"state, {name}"] = size(knowledge.export())
         figures[f"merge, {name}"] = {"largest_difference": merge_difference(batches)}
     table = Table("what", "figure", "value", title=f"{len(MODELS)} models, {STAGES} segments, 9 figures")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from tiercel.adapters.memory_store import MemoryStore
 from tiercel.adapters.openai_provider import OpenAIProvider
 from tiercel.adapters.price_list import price_of
 from tiercel.adapters.sqlite_store import SqliteOutbox, SqliteStore
+from tiercel.adapters.sqlite_store.outbox import outboxes_of_others
 from tiercel.adapters.static_embedding import StaticEmbedding
 from tiercel.config.environment import provider_keys
 from tiercel.config.file import load
@@ -43,6 +45,8 @@ from tiercel.services.delivery import CommitSettings
 from tiercel.services.learner import Learner
 from tiercel.services.router import Router
 from tiercel.services.routes import Route, RoutingTable
+
+log = logging.getLogger("tiercel.outbox")
 
 SYSTEM_CLOCK = SystemClock()
 SHARED_IDLE_S = 0.4
@@ -224,7 +228,15 @@ def build_learner(store: Store, settings: Settings, *, clock: Clock = SYSTEM_CLO
 def build_outbox(store: Store, settings: StoreSettings, *, of: str = "") -> Outbox | None:
     """What keeps events while `store` is away, and what such a one kept before; None where memory must do."""
     file = outbox_file(url=store.url, outbox=settings.outbox, of=of)
-    return None if file is None else SqliteOutbox(file, limit=settings.outbox_max_events)
+    if file is None:
+        return None
+    for other in outboxes_of_others(file) if settings.outbox is True else ():
+        log.warning(
+            "%s holds what a store at another address has not got; if that is this store, name the file once in"
+            " [store] outbox to have it delivered",
+            other,
+        )
+    return SqliteOutbox(file, limit=settings.outbox_max_events)
 
 
 def jitter() -> float:

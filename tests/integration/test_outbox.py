@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from support.happenings import alert, decision, feedback, outcome, standing
+from tiercel import bootstrap
 from tiercel.adapters.sqlite_store import SqliteOutbox, SqliteStore
 from tiercel.adapters.sqlite_store.outbox import outbox_files, waiting_in
+from tiercel.config.settings import StoreSettings
 from tiercel.domain.errors import InvalidInput, StoreError, StoreUnavailable
 from tiercel.domain.events import Event
 
@@ -182,6 +184,30 @@ def test_another_programs_file_is_left_alone_and_stops_nobody(path: Path, caplog
         assert tuple(emptied(outbox)) == EVENTS
     with closing(SqliteStore(path)) as store:
         assert store.recent_alerts(1) == []
+
+
+def test_what_waits_for_a_store_at_another_address_is_said_and_left_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with closing(bootstrap.open_store("redis://old.invalid:6379/0")) as old:
+        before = bootstrap.build_outbox(old, StoreSettings())
+        assert before is not None
+        with closing(before):
+            before.add(EVENTS)
+        (kept,) = tmp_path.glob("*.db")
+        again = bootstrap.build_outbox(old, StoreSettings())
+        assert again is not None
+        again.close()
+    assert "another address" not in caplog.text
+    with closing(bootstrap.open_store("redis://new.invalid:6379/0")) as new:
+        here = bootstrap.build_outbox(new, StoreSettings())
+        assert here is not None
+        assert (here.waiting, f"{kept.name} holds what a store at another address" in caplog.text) == (0, True)
+        named = bootstrap.build_outbox(new, StoreSettings(outbox=kept.name))
+        assert named is not None
+        with closing(named):
+            assert named.waiting == len(EVENTS)
 
 
 def test_a_folder_that_is_not_there_is_said_when_something_is_to_be_kept(tmp_path: Path) -> None:

@@ -226,6 +226,7 @@ def _decision_id(event: Event) -> str | None:
 
 
 _LOCK = "-lock"
+_ADDRESS_DIGITS = 8
 
 
 def _hold(path: Path) -> int | None:
@@ -266,6 +267,14 @@ def outbox_files(path: Path) -> list[Path]:
     numbered = ((pattern.fullmatch(entry.name), entry) for entry in _entries(path.parent))
     found = [(int(match[1] or 1), entry) for match, entry in numbered if match]
     return [entry for _, entry in sorted(found)]
+
+
+def outboxes_of_others(path: Path) -> list[Path]:
+    """The outboxes beside `path` whose names differ from its only in the digits that stand for a store's address."""
+    name = re.escape(path.stem[:-_ADDRESS_DIGITS])
+    pattern = re.compile(rf"{name}[0-9a-f]{{{_ADDRESS_DIGITS}}}(-\d+)?{re.escape(path.suffix)}")
+    ours = set(outbox_files(path))
+    return sorted(entry for entry in _entries(path.parent) if pattern.fullmatch(entry.name) and entry not in ours)
 
 
 def _entries(folder: Path) -> Iterator[Path]:

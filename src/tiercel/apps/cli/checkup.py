@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 from tiercel import bootstrap
-from tiercel.adapters.sqlite_store.outbox import outbox_files, waiting_in
+from tiercel.adapters.sqlite_store.outbox import outbox_files, outboxes_of_others, waiting_in
 from tiercel.config.environment import key_is_set
 from tiercel.config.file import load, with_environment
 from tiercel.config.settings import Settings, StoreSettings
@@ -201,6 +201,9 @@ def _outbox(settings: StoreSettings) -> Iterator[Finding]:
             "outbox", WARN, str(error), "see that the file is readable; a damaged one is put aside at the start"
         )
         return
+    for other in outboxes_of_others(file) if settings.outbox is True else ():
+        said = "holds what a store at another address has not got"
+        yield Finding(f"outbox {other}", WARN, said, "if that is this store, name the file once in [store] outbox")
     found = f"{file}: {waiting} of {settings.outbox_max_events} events wait for the store"
     remedy = "they are delivered when the store is back and a tiercel runs here" if waiting else ""
     yield Finding("outbox", WARN if waiting else OK, found, remedy)

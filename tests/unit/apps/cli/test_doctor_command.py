@@ -166,3 +166,12 @@ def test_what_waits_for_a_store_is_said() -> None:
     assert (found["status"], "2 of 500000 events wait" in found["found"]) == (WARN, True)
     Path("kept/outbox.db").write_bytes(b"garbage" * 1000)
     assert doctor()[1]["outbox"]["status"] == WARN
+
+
+@pytest.mark.usefixtures("sound")
+def test_what_waits_for_a_store_at_another_address_is_said() -> None:
+    Path("tiercel.toml").write_text(SOUND.replace("sqlite:///kept.db", "redis://127.0.0.1:1/0"))
+    with closing(SqliteOutbox("tiercel-outbox-0123abcd.db")) as outbox:
+        outbox.add([outcome(1)])
+        found = doctor()[1]
+    assert (found["outbox"]["status"], found["outbox tiercel-outbox-0123abcd.db"]["status"]) == (OK, WARN)

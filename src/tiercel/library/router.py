@@ -239,6 +239,11 @@ class _Routing:
         self.store.close()
 
 
+def _looks_up(router: _Routing, decision_id: str, *_: object, **__: object) -> bool:
+    """Whether the store has to be asked for a decision: it was made by another process, or long ago."""
+    return not router.core.remembers(decision_id)
+
+
 class Router(_Routing):
     """Chooses models and learns from what came of it, for threads.
 
@@ -266,8 +271,8 @@ class Router(_Routing):
 class AsyncRouter(_Routing):
     """The same for tasks: what waits for the log is awaited."""
 
-    record_outcome = awaiting(_Routing.begin_outcome)
-    record_feedback = awaiting(_Routing.begin_feedback)
+    record_outcome = awaiting(_Routing.begin_outcome, _looks_up)
+    record_feedback = awaiting(_Routing.begin_feedback, _looks_up)
 
     async def close(self) -> None:
         """Close the providers' connections, commit what is buffered and close the store; idempotent."""

@@ -67,11 +67,14 @@ def waiting(begin: Callable[Concatenate[S, P], Pending[T]]) -> Callable[Concaten
 
 def awaiting(
     begin: Callable[Concatenate[S, P], Pending[T]],
+    reads: Callable[Concatenate[S, P], bool] | None = None,
 ) -> Callable[Concatenate[S, P], Coroutine[Any, Any, T]]:
-    """The method for tasks: begin, then await."""
+    """The method for tasks: begin, in a thread where that `reads` from the store, then await."""
 
     @wraps(begin)
     async def method(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        if reads is not None and reads(self, *args, **kwargs):
+            return await (await asyncio.to_thread(begin, self, *args, **kwargs))
         return await begin(self, *args, **kwargs)
 
     return method

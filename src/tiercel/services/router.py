@@ -206,6 +206,10 @@ class Router:
         if outcome.model != decision.model:
             self._answered[decision.id] = outcome
 
+    def remembers(self, decision_id: str) -> bool:
+        """Whether `find` reads memory only."""
+        return self._decisions.get(decision_id) is not None
+
     def find(self, decision_id: str) -> tuple[Decision, str, str]:
         """A decision with the model and tier that answered it; from memory, else from the outbox or the log.
 

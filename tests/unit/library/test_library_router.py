@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
+from support.happenings import decision
 from support.in_process import LARGE, PROVIDER, SMALL
+from tiercel.adapters.memory_store import MemoryStore
 from tiercel.config.settings import RouteSettings, Settings
+from tiercel.core.statistics.fold import fold
 from tiercel.domain.errors import InvalidInput, ProviderRejected
 from tiercel.library.router import AsyncRouter, Router
+from tiercel.ports import DecisionRecord
 from tiercel.testing import ScriptedProvider, error_reply
 
 MESSAGES = [{"role": "user", "content": "hi"}]
@@ -75,3 +80,23 @@ def test_a_callers_own_figures_are_read_where_the_route_names_them() -> None:
 def test_figures_are_finite_numbers_by_name(figures: object) -> None:
     with Router([SMALL]) as router, pytest.raises(InvalidInput, match="features"):
         router.decide(features=figures)  # type: ignore[arg-type]
+
+
+async def test_no_task_stands_still_while_another_processs_decision_is_looked_up() -> None:
+    """The store answers only once the event loop goes on."""
+    asked, may_answer = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    class Hanging(MemoryStore):
+        def decision(self, decision_id: str) -> DecisionRecord | None:
+            loop.call_soon_threadsafe(asked.set)
+            assert may_answer.wait(5), "the event loop stood still"
+            return super().decision(decision_id)
+
+    store = Hanging()
+    store.append([decision(1)], fold)
+    async with AsyncRouter([SMALL], store=store) as router:
+        rating = asyncio.create_task(router.record_feedback("dec_1", 0.5))
+        await asked.wait()
+        may_answer.set()
+        assert await rating

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sqlite3
@@ -16,6 +17,7 @@ import pytest
 from support.happenings import alert, decision, feedback, outcome, standing
 from tiercel import bootstrap
 from tiercel.adapters.sqlite_store import SqliteOutbox, SqliteStore
+from tiercel.adapters.sqlite_store.database import Database
 from tiercel.adapters.sqlite_store.outbox import outbox_files, waiting_in
 from tiercel.config.settings import StoreSettings
 from tiercel.domain.errors import InvalidInput, StoreError, StoreUnavailable
@@ -234,6 +236,19 @@ def test_a_disk_that_is_full_keeps_what_it_has_and_takes_more_when_there_is_room
         outbox.delivered(mark)  # cannot be removed: it is not given again all the same
         assert tuple(events) == EVENTS[:2]
         assert tuple(emptied(outbox)) == EVENTS[2:]
+
+
+def test_a_process_that_may_open_no_more_files_tries_again_later(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def opened(*_: object, **__: object) -> Database:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with closing(SqliteOutbox(path)) as outbox:
+        with monkeypatch.context() as patched:
+            patched.setattr("tiercel.adapters.sqlite_store.outbox.open_sound", opened)
+            with pytest.raises(StoreUnavailable, match="open files"):
+                outbox.add(EVENTS)
+        outbox.add(EVENTS)
+        assert tuple(emptied(outbox)) == EVENTS
 
 
 def test_what_cannot_be_written_down_is_refused_whole(path: Path) -> None:

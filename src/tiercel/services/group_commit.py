@@ -6,6 +6,7 @@ are committed within `linger_s`.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from tiercel.domain.errors import StoreError, StoreUnavailable
 from tiercel.domain.events import Event
 from tiercel.services.delivery import Delivery
 from tiercel.services.receipts import Receipt
+
+log = logging.getLogger("tiercel.delivery")
 
 
 class GroupCommit:
@@ -82,7 +85,12 @@ class GroupCommit:
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            self._wait(self._delivery.step(self._now_s()))
+            try:
+                wait_s = self._delivery.step(self._now_s())
+            except Exception:  # a thread that ended would leave everyone waiting for ever
+                log.exception("a step of the delivery failed by a fault of tiercel")
+                wait_s = self._delivery.settings.first_retry_s
+            self._wait(wait_s)
 
     def _now_s(self) -> float:
         # a wait that has run its course is over, also by a clock that moves only when it is told to

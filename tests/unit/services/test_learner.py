@@ -192,6 +192,23 @@ def test_housekeeping_is_done_under_steady_traffic_and_its_faults_end_nothing() 
     assert store.compacted
 
 
+def test_a_fault_in_the_delivery_does_not_end_the_thread_that_runs_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened = learner(TroubledStore())
+    step, faults = opened.delivery.step, iter([1])
+
+    def faulty(now_s: float) -> float:
+        if next(faults, None):
+            raise ZeroDivisionError
+        return step(now_s)
+
+    monkeypatch.setattr(opened.delivery, "step", faulty)
+    assert len(opened.record(outcome(1), timeout_s=10.0).accepted) == 1
+    assert "fault of tiercel" in caplog.text
+    opened.close()
+
+
 def test_a_forked_process_is_told_to_open_its_own() -> None:
     opened = learner(TroubledStore())
     opened._commits._pid -= 1

@@ -146,6 +146,9 @@ class SqliteOutbox:
         try:
             database = open_sound(path, self._busy_timeout_s, self._clock, schema=OUTBOX, check=_check)
             return _File(database, held)
+        except OSError as error:  # such as too many open files
+            os.close(held)
+            raise StoreUnavailable(f"{path}: {error.strerror}") from error
         except BaseException:
             os.close(held)
             raise

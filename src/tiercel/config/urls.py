@@ -24,7 +24,7 @@ def store_url_problem(path: str, url: str, *, secret: bool = False) -> Problem |
     complete = rest == "" if scheme == "memory" else rest.startswith("/") and len(rest) > 1
     if separator and scheme in ("memory", "sqlite") and complete:
         return None
-    return Problem(path, f"must be one of {', '.join(STORE_FORMS)}", repr(without_password(url)), "unknown")
+    return Problem(path, f"must be one of {', '.join(STORE_FORMS)}", _unreadable(url), "unknown")
 
 
 def on_server(url: str) -> bool:
@@ -33,11 +33,10 @@ def on_server(url: str) -> bool:
 
 
 def _server_problem(path: str, url: str) -> Problem | None:
-    found = repr(without_password(url).partition("?")[0])
     try:
         server_address(url)
     except ValueError as error:
-        return Problem(path, str(error), found)
+        return Problem(path, str(error), _unreadable(url))
     return None
 
 
@@ -93,6 +92,17 @@ def without_password(url: str) -> str:
 
 def _has_password(url: str) -> bool:
     return without_password(url) != url
+
+
+def _unreadable(url: str) -> str:
+    """An address for a message that says what is wrong with it: without all that may be a password.
+
+    One that should have been percent-encoded may look like a path or a query.
+    """
+    login, at, rest = url.rpartition("@")
+    scheme, separator, _ = login.partition("://")
+    start = f"{scheme}://" if separator else ""
+    return repr((f"{start}***@{rest}" if at else url).partition("?")[0])
 
 
 def _shown(url: str) -> str:

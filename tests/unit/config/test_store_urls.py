@@ -83,6 +83,7 @@ def test_only_a_secret_address_holds_a_password_and_only_that_of_a_server() -> N
     for url in (
         *("sqlite://u:CANARY@h/x", "redis://u:CANARY@h/zero", "redis+cluster://u:CANARY@h1,h2:x"),
         *("redis+sentinel://u:CANARY@h1", "redis+cluster://u:CANARY@\u2100/x"),
+        *("redis://:x/CANARY@h/0", "redis://:x#CANARY@h/0", "redis://:x?CANARY@h/0", "redis:u:CANARY@h"),
     ):
         problem = store_url_problem("TIERCEL_STORE", url, secret=True)
         assert problem is not None

@@ -72,6 +72,15 @@ def test_events_that_came_before_it_count_too_and_followers_are_told(store: Stor
         store.events_after(START, 10)
 
 
+def test_a_log_that_was_looked_at_before_anything_was_in_it_has_no_past(store: Store) -> None:
+    """Whoever checks a server that came back empty does not keep others from putting back what they know."""
+    store.load()
+    store.compact(at(9 * DAY_S))
+    assert store.restore(fold(GONE))
+    assert store.load()[0] == state(GONE).climbed(at(9 * DAY_S).timestamp())
+    assert not store.restore(fold(GONE))
+
+
 def test_it_is_done_once(store: Store) -> None:
     assert store.restore(fold(GONE))
     assert not store.restore(fold(GONE))

@@ -179,7 +179,7 @@ class MemoryStore:
     def restore(self, state: Deltas) -> bool:
         """See `StateStore.restore`."""
         with self._lock:
-            if self._position > YOUNG_LOG or self._tidied:
+            if self._position > YOUNG_LOG or (self._tidied and self._position):
                 return False
             self._trimmed.merge(state)
             self._lose_position()

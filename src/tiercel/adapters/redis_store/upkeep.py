@@ -166,4 +166,5 @@ class Upkeep:
 
 def has_past(now: Progress, followed: str | None) -> bool:
     """Whether this log is the one that was followed, or more than a few events were ever done to it."""
-    return now.position > YOUNG_LOG or now.generation > 0 or (now.log != "" and now.log == followed)
+    changed = now.generation > 0 and now.position > 0  # a doctor's visit to an empty one is no change
+    return now.position > YOUNG_LOG or changed or (now.log != "" and now.log == followed)

@@ -153,7 +153,7 @@ def taught(db: sqlite3.Connection, position: int, fold: Fold) -> Deltas:
 def restore(db: sqlite3.Connection, state: Deltas, fold: Fold) -> bool:
     """Add what a log taught that is gone, if nothing but a few events was ever done to this one."""
     now = progress(db)
-    if now.position > YOUNG_LOG or now.generation:
+    if now.position > YOUNG_LOG or (now.generation and now.position):
         return False
     now = learn(db, now, fold)
     for layer in (LEARNED, TRIMMED):

@@ -59,9 +59,7 @@ def feedback(
     if as_json:
         print_json({"feedback_id": events[0].id} | ({"buffered": True} if away else {}))
     elif away:
-        typer.echo(
-            f"kept {events[0].quality:g} as {events[0].id}: the store is away, the next tiercel delivers it"
-        )
+        typer.echo(f"kept {events[0].quality:g} as {events[0].id}: the store is away, the next tiercel delivers it")
     else:
         typer.echo(f"recorded {events[0].quality:g} as {events[0].id}")
 

@@ -26,8 +26,8 @@ from tiercel.bootstrap import SHARED_IDLE_S
 from tiercel.core.statistics.fold import OVERALL, Deltas
 from tiercel.domain.events import Event, Outcome
 from tiercel.ports import Appended, Fold, Position
-from tiercel.services.delivery import CommitSettings
-from tiercel.services.learner import Learner
+from tiercel.services.delivering.delivery import CommitSettings
+from tiercel.services.learning.learner import Learner
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from benchmarks.scale.script import Script
 from tiercel.adapters.clock import SystemClock
 from tiercel.adapters.redis_store import RedisStore
 from tiercel.core.statistics.fold import fold
-from tiercel.services.learner import FAR_BEHIND, Learner
+from tiercel.services.learning.learner import FAR_BEHIND, Learner
 
 PROCESSES, EACH = 4, 4
 SIZE = Size(segments=40, models=8, gateways=PROCESSES * EACH, calls_per_s=48.0)

@@ -41,10 +41,10 @@ from tiercel.core.policies.tier_rules import TierRulesPolicy, TierRulesSettings
 from tiercel.domain.catalogue import Catalogue
 from tiercel.domain.errors import InvalidInput, MissingDependency, Problem
 from tiercel.ports import Clock, Outbox, Provider, Store
-from tiercel.services.delivery import CommitSettings
-from tiercel.services.learner import Learner
-from tiercel.services.router import Router
-from tiercel.services.routes import Route, RoutingTable
+from tiercel.services.deciding.router import Router
+from tiercel.services.deciding.routes import Route, RoutingTable
+from tiercel.services.delivering.delivery import CommitSettings
+from tiercel.services.learning.learner import Learner
 
 log = logging.getLogger("tiercel.outbox")
 

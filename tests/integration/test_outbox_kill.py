@@ -28,8 +28,8 @@ from tiercel.core.statistics.fold import OVERALL
 from tiercel.domain.decision import Decision
 from tiercel.domain.events import Feedback
 from tiercel.ports import START
-from tiercel.services.delivery import CommitSettings
-from tiercel.services.learner import Learner
+from tiercel.services.delivering.delivery import CommitSettings
+from tiercel.services.learning.learner import Learner
 
 SEED = 20_261_122
 TOGETHER = 5
@@ -43,8 +43,8 @@ from support.happenings import decision, feedback
 from tiercel.adapters.clock import SystemClock
 from tiercel.adapters.redis_store import RedisStore
 from tiercel.adapters.sqlite_store import SqliteOutbox
-from tiercel.services.delivery import CommitSettings
-from tiercel.services.learner import Learner
+from tiercel.services.delivering.delivery import CommitSettings
+from tiercel.services.learning.learner import Learner
 
 url, path, name = sys.argv[1:]
 settings = CommitSettings(linger_s=0.001, first_retry_s=0.005, last_retry_s=0.02, max_batch=40)

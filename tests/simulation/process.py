@@ -19,13 +19,13 @@ from tiercel.domain.errors import BufferFull, StoreUnavailable, UnknownDecision
 from tiercel.domain.events import Event
 from tiercel.domain.request import RequestContext
 from tiercel.ports import Store
-from tiercel.services.delivery import CommitSettings
-from tiercel.services.group_commit import GroupCommit
-from tiercel.services.intake import FeedbackIntake, FeedbackRequest
-from tiercel.services.learner import Learner
-from tiercel.services.receipts import Receipt
-from tiercel.services.router import Router
-from tiercel.services.routes import Route, RoutingTable
+from tiercel.services.deciding.router import Router
+from tiercel.services.deciding.routes import Route, RoutingTable
+from tiercel.services.delivering.delivery import CommitSettings
+from tiercel.services.delivering.group_commit import GroupCommit
+from tiercel.services.delivering.receipts import Receipt
+from tiercel.services.learning.learner import Learner
+from tiercel.services.rating.intake import FeedbackIntake, FeedbackRequest
 from tiercel.testing import ManualClock
 
 SETTINGS = CommitSettings(max_batch=4, max_buffered=50, first_retry_s=0.5, last_retry_s=4.0, idle_s=2.0)

@@ -19,11 +19,11 @@ from tiercel.adapters.memory_store import MemoryStore
 from tiercel.domain.events import Event
 from tiercel.domain.request import RequestContext
 from tiercel.ports import Appended, Fold, Position
-from tiercel.services import learner
-from tiercel.services.delivery import Delivery
-from tiercel.services.keeping import Keeping
-from tiercel.services.receipts import Batch, Receipt
-from tiercel.services.router import Router
+from tiercel.services.deciding.router import Router
+from tiercel.services.delivering.delivery import Delivery
+from tiercel.services.delivering.keeping import Keeping
+from tiercel.services.delivering.receipts import Batch, Receipt
+from tiercel.services.learning import learner
 
 SEEDS = 1_000
 BLOCK = 50

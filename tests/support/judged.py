@@ -16,7 +16,7 @@ from tiercel.domain.events import Feedback
 from tiercel.domain.request import RequestContext
 from tiercel.library.router import AsyncRouter
 from tiercel.ports import START, ProviderResponse
-from tiercel.services.judging import Judging, JudgingSettings
+from tiercel.services.judging.judging import Judging, JudgingSettings
 from tiercel.testing import ManualClock, Reply, ScriptedProvider, completion
 
 JUDGED = RequestContext(workflow="w", stage="s")

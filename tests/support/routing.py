@@ -16,11 +16,11 @@ from tiercel.domain.catalogue import Agent, Catalogue, ModelProfile
 from tiercel.domain.errors import StoreUnavailable
 from tiercel.domain.events import Event
 from tiercel.ports import Appended, Fold
-from tiercel.services.delivery import CommitSettings
-from tiercel.services.intake import FeedbackIntake
-from tiercel.services.learner import Learner
-from tiercel.services.router import Router
-from tiercel.services.routes import Route, RoutingTable
+from tiercel.services.deciding.router import Router
+from tiercel.services.deciding.routes import Route, RoutingTable
+from tiercel.services.delivering.delivery import CommitSettings
+from tiercel.services.learning.learner import Learner
+from tiercel.services.rating.intake import FeedbackIntake
 from tiercel.testing import ManualClock
 
 PROMPT = CommitSettings(linger_s=0.0, idle_s=0.01, first_retry_s=0.0, last_retry_s=0.01)

@@ -17,8 +17,8 @@ from tiercel.adapters.parquet_log import is_export, read_events
 from tiercel.core.replay.table import OutcomeRow, Recorded, shortened
 from tiercel.domain.errors import InvalidInput, MissingDependency, Problem
 from tiercel.domain.events import MAX_FIGURE
-from tiercel.services.compared_models import compared_models
-from tiercel.services.logged_history import history_of
+from tiercel.services.valuing.compared_models import compared_models
+from tiercel.services.valuing.logged_history import history_of
 
 NEEDED = ("query_id", "model", "quality")
 OPTIONAL = ("task", "prompt", "cost_usd", "latency_ms", "prompt_tokens", "completion_tokens", "split")

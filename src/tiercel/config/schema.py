@@ -27,7 +27,7 @@ from tiercel.core.grading import JudgeSettings
 from tiercel.domain.catalogue import DEFAULT_AGENT_CONTEXT, DEFAULT_MODEL_CONTEXT, DEFAULT_TIERS, AgentStatus, ModelTier
 from tiercel.domain.errors import Problem
 from tiercel.domain.names import name_problem
-from tiercel.services.feedback_constants import HISTORY
+from tiercel.services.rating.feedback_constants import HISTORY
 
 _FEEDBACK, _SERVER, _STORE = FeedbackSettings(), ServerSettings(), StoreSettings()
 _PROVIDER = ProviderSettings(id="", base_url="")

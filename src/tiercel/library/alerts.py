@@ -6,8 +6,8 @@ from typing import Self
 
 from tiercel.domain.alerts import AlertThresholds
 from tiercel.ports import Clock
-from tiercel.services.alerting import Alerting
-from tiercel.services.performance import Performance
+from tiercel.services.watching.alerting import Alerting
+from tiercel.services.watching.performance import Performance
 
 
 class AlertManager(Alerting):

@@ -14,10 +14,10 @@ from tiercel.config.settings import StoreSettings
 from tiercel.core.statistics.fold import fold
 from tiercel.domain.catalogue import DEFAULT_TIERS
 from tiercel.ports import Clock, Store
-from tiercel.services.direct_commit import DirectCommit
-from tiercel.services.feedback_constants import Constants
-from tiercel.services.feedback_loop import FeedbackService
+from tiercel.services.delivering.direct_commit import DirectCommit
 from tiercel.services.ids import new_feedback_id
+from tiercel.services.rating.feedback_constants import Constants
+from tiercel.services.rating.feedback_loop import FeedbackService
 
 log = logging.getLogger("tiercel.feedback")
 

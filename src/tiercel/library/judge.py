@@ -8,7 +8,7 @@ from tiercel.core.chat_text import answer_text
 from tiercel.core.grading import DEFAULT_RUBRIC
 from tiercel.domain.errors import ProviderProtocolError
 from tiercel.library.router import AsyncRouter, Router
-from tiercel.services.evaluation import LlmJudge
+from tiercel.services.rating.evaluation import LlmJudge
 
 JUDGE_WORKFLOW, JUDGE_STAGE = "evaluation", "judge"
 

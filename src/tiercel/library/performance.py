@@ -8,8 +8,8 @@ from typing import Self
 from tiercel import bootstrap
 from tiercel.config.settings import Settings
 from tiercel.ports import Clock, Store
-from tiercel.services.pending import awaiting, waiting
-from tiercel.services.performance import Performance
+from tiercel.services.watching.pending import awaiting, waiting
+from tiercel.services.watching.performance import Performance
 
 
 class _Tracking(Performance):

@@ -11,9 +11,9 @@ from tiercel.core.evaluators import task_quality
 from tiercel.domain.errors import InvalidInput, NoEligibleModel, ProviderError, StoreError
 from tiercel.domain.quality import TierRecommendation, as_quality
 from tiercel.ports import Clock
-from tiercel.services.evaluation import Evaluator
-from tiercel.services.feedback_loop import FeedbackService
-from tiercel.services.intake import outcome_problems
+from tiercel.services.rating.evaluation import Evaluator
+from tiercel.services.rating.feedback_loop import FeedbackService
+from tiercel.services.rating.intake import outcome_problems
 from tiercel.services.steps import Step, Steps, await_steps, run_steps
 
 log = logging.getLogger("tiercel.workflow")

@@ -13,8 +13,8 @@ from tiercel.domain.errors import InvalidInput, Problem
 from tiercel.library.feedback_loop import FeedbackLoop
 from tiercel.library.stage_run import StageRun
 from tiercel.ports import Clock
-from tiercel.services.evaluation import Evaluator
-from tiercel.services.feedback_loop import FeedbackService
+from tiercel.services.rating.evaluation import Evaluator
+from tiercel.services.rating.feedback_loop import FeedbackService
 from tiercel.services.steps import Steps, await_steps, run_steps
 
 P = ParamSpec("P")

@@ -4,7 +4,7 @@
 
 Until the first byte has gone to the caller a failed call is followed by one to the next eligible model. From then on a
 failure ends the answer, and is recorded once. A caller who leaves ends the upstream call; that is no failure of the
-model. What becomes of each call is told in services/model_call.py.
+model. What becomes of each call is told in services/calling/model_call.py.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from tiercel.domain.decision import Decision
 from tiercel.domain.errors import ProviderError
 from tiercel.domain.request import RequestContext
 from tiercel.ports import ByteStream, Provider
-from tiercel.services.judging import Judging
-from tiercel.services.model_call import Attempt, Begun, ModelCall
-from tiercel.services.router import Router
-from tiercel.services.routes import Plan
+from tiercel.services.calling.model_call import Attempt, Begun, ModelCall
+from tiercel.services.deciding.router import Router
+from tiercel.services.deciding.routes import Plan
+from tiercel.services.judging.judging import Judging
 
 
 class AllModelsFailed(ProviderError):

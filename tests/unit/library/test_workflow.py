@@ -18,8 +18,8 @@ from tiercel.domain.quality import FeedbackEntry
 from tiercel.library.stage_run import StageRun
 from tiercel.library.workflow import Workflow
 from tiercel.ports import Appended, Fold
-from tiercel.services.evaluation import Evaluator
-from tiercel.services.feedback_loop import FeedbackService
+from tiercel.services.rating.evaluation import Evaluator
+from tiercel.services.rating.feedback_loop import FeedbackService
 from tiercel.testing import ManualClock
 
 

@@ -14,8 +14,8 @@ from support.called import BODY, STREAMED, Called
 from support.in_process import gateway_settings, model
 from tiercel.config.settings import RouteSettings
 from tiercel.domain.errors import ProviderError, ProviderProtocolError, ProviderTimeout, ProviderUnreachable
+from tiercel.services.calling.model_call import MAX_ANSWER_BYTES
 from tiercel.services.completion import AllModelsFailed
-from tiercel.services.model_call import MAX_ANSWER_BYTES
 from tiercel.testing import Reply, ScriptedProvider, completion, error_reply, stream
 
 

@@ -25,9 +25,9 @@ from tiercel.core.policies.random import RandomPolicy
 from tiercel.domain.catalogue import Catalogue, ModelProfile
 from tiercel.domain.errors import InvalidInput, Problem
 from tiercel.domain.request import Segment
-from tiercel.services.logged_history import History, history_of, models_of, read_history
-from tiercel.services.off_policy import DEFAULT_TRAIN_SHARE, off_policy_report
-from tiercel.services.routes import Route, RoutingTable
+from tiercel.services.deciding.routes import Route, RoutingTable
+from tiercel.services.valuing.logged_history import History, history_of, models_of, read_history
+from tiercel.services.valuing.off_policy import DEFAULT_TRAIN_SHARE, off_policy_report
 
 program = new_program()
 

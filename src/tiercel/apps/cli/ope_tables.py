@@ -12,7 +12,7 @@ from tiercel.apps.cli.output import figure, print_table
 from tiercel.core.estimators.intervals import Estimate
 from tiercel.core.estimators.overlap import Overlap
 from tiercel.core.estimators.valuation import Estimates, Valuation
-from tiercel.services.off_policy import OffPolicyReport
+from tiercel.services.valuing.off_policy import OffPolicyReport
 
 _VALUES = ("quality", "95 %", "- logged", "its 95 %", "$ / 1,000", "its 95 % ", "- logged ", "its 95 %  ")
 _CHECKS = ("quality DR", "SNIPS", "IPS", "SWITCH-DR")

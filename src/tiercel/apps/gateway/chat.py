@@ -33,8 +33,8 @@ from tiercel.domain.errors import NoEligibleModel, Problem, ProviderError, Unkno
 from tiercel.domain.names import name_problem
 from tiercel.domain.request import RequestContext
 from tiercel.services.completion import Answer
-from tiercel.services.intake import metadata_problems
-from tiercel.services.routes import Plan
+from tiercel.services.deciding.routes import Plan
+from tiercel.services.rating.intake import metadata_problems
 
 AUTO = "auto"
 AUTO_ROUTE = "auto:"

@@ -22,7 +22,7 @@ from tiercel.domain.errors import NoEligibleModel, UnknownModel
 from tiercel.domain.names import MAX_NAMES
 from tiercel.domain.request import DEFAULT_NAME, TASK_CAPABILITIES, RequestContext
 from tiercel.ports import DecisionRecord
-from tiercel.services.routes import Plan
+from tiercel.services.deciding.routes import Plan
 
 Figures = Annotated[dict[Name, Annotated[float, Field(allow_inf_nan=False)]], Field(max_length=MAX_NAMES)]
 

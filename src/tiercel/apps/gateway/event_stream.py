@@ -18,7 +18,7 @@ from tiercel.apps.gateway import records
 from tiercel.apps.gateway.body import Receive, Scope, Send
 from tiercel.domain.events import Event
 from tiercel.ports import Appended
-from tiercel.services.learner import Learner
+from tiercel.services.learning.learner import Learner
 
 QUEUED_EVENTS = 1_000
 MAX_STREAMS = 100

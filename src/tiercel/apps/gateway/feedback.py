@@ -21,9 +21,9 @@ from tiercel.apps.gateway.validation import Body, Metadata, Name, Time, problems
 from tiercel.config.problems import shown
 from tiercel.domain.errors import InvalidInput, NotFound, Problem, UnknownModel
 from tiercel.domain.events import Event, Feedback
-from tiercel.services.intake import FeedbackRequest
-from tiercel.services.learner import Learner
-from tiercel.services.receipts import Receipt
+from tiercel.services.delivering.receipts import Receipt
+from tiercel.services.learning.learner import Learner
+from tiercel.services.rating.intake import FeedbackRequest
 
 ACKNOWLEDGE_S = 1.0
 """How long an acknowledgement waits for the store before what was sent counts as buffered in memory."""

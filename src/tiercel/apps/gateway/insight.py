@@ -22,10 +22,10 @@ from tiercel.domain.alerts import Alert
 from tiercel.domain.errors import Problem
 from tiercel.domain.performance import TimeRange
 from tiercel.domain.request import Segment, stage_segment
-from tiercel.services.analytics import worst_stages
-from tiercel.services.assignments import AssignmentStatus
-from tiercel.services.judge_report import judge_report
-from tiercel.services.performance import call_metrics
+from tiercel.services.assigning.assignments import AssignmentStatus
+from tiercel.services.judging.judge_report import judge_report
+from tiercel.services.watching.analytics import worst_stages
+from tiercel.services.watching.performance import call_metrics
 
 NOTHING_TO_APPROVE = "nothing waits for approval: in this version no change needs one"
 

@@ -31,8 +31,8 @@ from tiercel.core.statistics.sums import Sums, total
 from tiercel.domain.alerts import Alert, Severity
 from tiercel.domain.catalogue import AgentStatus
 from tiercel.domain.performance import TimeRange
-from tiercel.services.assignments import STRATEGIES, AssignmentStatus, Recorded
-from tiercel.services.performance import call_metrics
+from tiercel.services.assigning.assignments import STRATEGIES, AssignmentStatus, Recorded
+from tiercel.services.watching.performance import call_metrics
 
 
 def _strategy(value: str) -> str:

@@ -13,7 +13,7 @@ from tiercel.domain.decision import Decision
 from tiercel.domain.events import Event, Feedback, Outcome, StandingChange
 from tiercel.domain.quality import QualityStats, TierRecommendation
 from tiercel.domain.request import Segment
-from tiercel.services.assignments import POLICY as ASSIGNMENT
+from tiercel.services.assigning.assignments import POLICY as ASSIGNMENT
 
 
 def listed(data: list[dict[str, Any]], **more: object) -> dict[str, Any]:

@@ -14,11 +14,11 @@ from tiercel.core.statistics.fold import fold
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import StoreError
 from tiercel.library.router import AsyncRouter
-from tiercel.services.alerting import Alerting
-from tiercel.services.assignments import Assignments
-from tiercel.services.feedback_loop import FeedbackService
+from tiercel.services.assigning.assignments import Assignments
 from tiercel.services.ids import new_feedback_id
-from tiercel.services.performance import Performance
+from tiercel.services.rating.feedback_loop import FeedbackService
+from tiercel.services.watching.alerting import Alerting
+from tiercel.services.watching.performance import Performance
 
 log = logging.getLogger("tiercel.gateway")
 

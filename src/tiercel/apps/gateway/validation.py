@@ -18,7 +18,7 @@ from tiercel.apps.gateway.state import GatewayState
 from tiercel.config.problems import did_you_mean, dotted, expectation, one_of, shown
 from tiercel.domain.errors import Problem
 from tiercel.domain.names import name_problem
-from tiercel.services.intake import metadata_problems
+from tiercel.services.rating.intake import metadata_problems
 
 M = TypeVar("M", bound=BaseModel)
 

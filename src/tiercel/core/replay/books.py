@@ -1,4 +1,4 @@
-"""What a replay does with one request: as `services/router.py` and the learner, without threads and without a store.
+"""What a replay does with one request: as `services/deciding/router.py` and the learner, without threads or a store.
 
 propose -> draw -> Decision -> policy.decided -> Outcome, Feedback -> learned (core/learning.py)
 """

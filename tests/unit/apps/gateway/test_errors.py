@@ -9,8 +9,8 @@ from tiercel.apps.gateway.errors import HttpError, answer, invalid
 from tiercel.domain import errors
 from tiercel.domain.decision import Candidate, Decision, Proposal
 from tiercel.domain.errors import Problem
+from tiercel.services.calling.model_call import Attempt
 from tiercel.services.completion import AllModelsFailed
-from tiercel.services.model_call import Attempt
 from tiercel.testing import EPOCH
 
 DECISION = Decision(

@@ -11,7 +11,7 @@ from tiercel.core.policies.tier_rules import TierRulesPolicy
 from tiercel.domain.decision import Candidate, Decision, Proposal
 from tiercel.domain.events import StandingChange
 from tiercel.domain.request import Segment, agent_segment, stage_segment
-from tiercel.services.assignments import POLICY as ASSIGNMENT
+from tiercel.services.assigning.assignments import POLICY as ASSIGNMENT
 from tiercel.testing import EPOCH
 
 

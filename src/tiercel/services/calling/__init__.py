@@ -1,0 +1,1 @@
+"""A chosen model is called, and another where it fails."""

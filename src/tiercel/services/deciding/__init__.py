@@ -1,0 +1,1 @@
+"""A request and a route become a decision."""

@@ -1,0 +1,1 @@
+"""Drawn answers are graded by a model."""

@@ -1,0 +1,1 @@
+"""The log and what it teaches, live and after a restart."""

@@ -1,0 +1,1 @@
+"""Ratings come in: single ones, and those of founding system B."""

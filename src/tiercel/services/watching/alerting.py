@@ -1,0 +1,212 @@
+"""Alerts: the learned state is checked against the thresholds; what fires and what resolves is logged as events.
+
+The log is the history, so it outlives the process, and the cooldown holds over a restart. Processes that share a store
+see each other's alerts; two that come to the same conclusion at the same time give the alert the same id, and the log
+keeps one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import threading
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+
+from tiercel.core.alert_figures import breaches
+from tiercel.core.alert_rules import Alarm, Breach, no_models_breach, transition
+from tiercel.core.statistics.fold import micros
+from tiercel.domain.alerts import Alert, AlertKey, AlertThresholds, AlertType, Severity
+from tiercel.domain.errors import StoreUnavailable
+from tiercel.ports import Appended, Clock
+from tiercel.services.ids import new_alert_id
+from tiercel.services.learning.learner import Learner
+
+log = logging.getLogger("tiercel.alerts")
+
+_LOG_LEVELS = {
+    Severity.INFO: logging.INFO,
+    Severity.WARNING: logging.WARNING,
+    Severity.ERROR: logging.ERROR,
+    Severity.CRITICAL: logging.CRITICAL,
+}
+_NO_REASONS: Mapping[str, str] = MappingProxyType({})
+
+
+class Alerting:
+    """Watches what the learner knows. Thread-safe.
+
+    How old calls are is told by the learner's clock, which stamped them; cooldowns and the alerts' own times by
+    `clock`, by default the same. Raises `StoreError` if the history cannot be read. While the store is away that is no
+    error: it is read with a later check.
+    """
+
+    def __init__(
+        self, learner: Learner, thresholds: AlertThresholds | None = None, *, clock: Clock | None = None
+    ) -> None:
+        self.thresholds = thresholds or AlertThresholds()
+        self._learner = learner
+        self._clock = clock or learner.clock
+        self._lock = threading.Lock()
+        self._alarms: dict[AlertKey, Alarm] = {}
+        self._active: dict[AlertKey, Alert] = {}
+        self._history: dict[str, Alert] = {}
+        self._told: set[str] = set()
+        self._refused: Mapping[str, str] | None = None
+        self._remembered = False
+        with self._lock:  # what is learned meanwhile waits for what was logged before it
+            self._stop = learner.subscribe(self._learned)
+            self._remember()
+
+    @property
+    def active(self) -> list[Alert]:
+        """What is wrong now, the worst first and of those the newest."""
+        with self._lock:
+            return _worst_first(self._active.values())
+
+    @property
+    def history(self) -> list[Alert]:
+        """The newest alerts, resolved or not, newest first; at most `history_limit`."""
+        with self._lock:
+            return sorted(
+                self._history.values(), key=lambda alert: (alert.timestamp, alert.severity.rank, alert.id), reverse=True
+            )
+
+    def check(self) -> list[Alert]:
+        """Look once: the alerts that fire now, the worst first.
+
+        Costs some tens of microseconds per model and a few hundred per rated stage, whatever the history.
+
+        What fires or resolves is left with the learner to be logged; nothing waits for the store.
+        """
+        with self._lock:
+            self._remember()
+            seen = breaches(self._learner.knowledge, self.thresholds, micros(self._learner.clock.now()))
+            refused, self._refused = self._refused, None
+            if refused is not None:
+                seen[AlertKey(AlertType.NO_MODELS_AVAILABLE)] = no_models_breach(refused)
+            fired = [alert for key in tuple(self._alarms | seen) if (alert := self._step(key, seen.get(key)))]
+        return _worst_first(fired)
+
+    def note_no_models(self, reasons: Mapping[str, str] = _NO_REASONS) -> None:
+        """A request could be served by no model, for these reasons by model id: an alert at the next check."""
+        self._refused = reasons
+
+    def close(self) -> None:
+        """Stop following the learner; idempotent. The learner is not closed."""
+        self._stop()
+
+    def _remember(self) -> None:
+        """Take over what the log says, once."""
+        if self._remembered:
+            return
+        try:
+            # the log holds an alert at most twice
+            logged = self._learner.store.recent_alerts(2 * int(self.thresholds.history_limit))
+        except StoreUnavailable as error:
+            log.warning("the alerts of before are not known yet: %s", error)
+            return
+        for alert in reversed(logged):
+            self._adopt(alert)
+        self._remembered = True
+
+    def _step(self, key: AlertKey, breach: Breach | None) -> Alert | None:
+        """Take one kind of alert from the last check to this one; the alert that fires."""
+        now_us, cooldown_us = self._monotonic_us(), round(self.thresholds.cooldown_s * 1e6)
+        alarm, fires, resolves = transition(
+            self._alarms.get(key, Alarm()),
+            breach.severity if breach else None,
+            now_us,
+            cooldown_us=cooldown_us,
+            resolve_after_us=round(self.thresholds.resolve_after_s * 1e6),
+        )
+        if alarm.active is None and all(alarm.cooled(severity, now_us, cooldown_us) for severity in alarm.fired_at_us):
+            self._alarms.pop(key, None)
+        else:
+            self._alarms[key] = alarm
+        now = self._clock.now()
+        if resolves:
+            self._end(self._active.pop(key), now, replaced=fires)
+        return self._begin(key, breach, now) if fires and breach else None
+
+    def _begin(self, key: AlertKey, breach: Breach, now: datetime) -> Alert:
+        alert = Alert(
+            alert_id=self._new_id(key, breach.severity, now),
+            timestamp=now,
+            severity=breach.severity,
+            alert_type=key.alert_type,
+            message=breach.message,
+            model_id=key.model_id,
+            segment=key.segment,
+            metric_value=breach.metric_value,
+            threshold_value=breach.threshold_value,
+        )
+        self._active[key] = alert
+        self._tell(alert)
+        log.log(_LOG_LEVELS[alert.severity], "%s", alert.message)
+        return alert
+
+    def _end(self, alert: Alert, now: datetime, *, replaced: bool) -> None:
+        over = alert.resolved(now)
+        self._tell(over)
+        if not replaced:
+            lasted_s = max((now - over.timestamp).total_seconds(), 0.0)
+            log.info("resolved after %.0f s: %s", lasted_s, over.message)
+
+    def _tell(self, alert: Alert) -> None:
+        self._keep(alert)
+        if self._learner.leave(alert):
+            self._told.add(alert.id)
+
+    def _learned(self, learned: Appended) -> None:
+        alerts = [event for event in learned.accepted if isinstance(event, Alert)]
+        if alerts:
+            with self._lock:
+                for alert in alerts:
+                    if alert.id in self._told:
+                        self._told.remove(alert.id)
+                    else:
+                        self._adopt(alert)
+
+    def _adopt(self, alert: Alert) -> None:
+        """Take over what the log says of an alert: from before this process, or from another one."""
+        known = self._history.get(alert.alert_id)
+        if known is not None and (known.resolved_at is not None or alert.resolved_at is None):
+            return
+        self._keep(alert)
+        alarm, stands = self._alarms.get(alert.key, Alarm()), self._active.get(alert.key)
+        if alert.resolved_at is not None:
+            if stands is not None and stands.alert_id == alert.alert_id:
+                del self._active[alert.key]
+                self._alarms[alert.key] = Alarm(None, alarm.breached_at_us, alarm.fired_at_us)
+            return
+        # an alert of a clock that is ahead has not been active for a negative time
+        age_us = max(0, micros(self._clock.now()) - micros(alert.timestamp))
+        at_us = self._monotonic_us() - age_us
+        fired_at_us = {**alarm.fired_at_us, alert.severity: at_us}
+        self._alarms[alert.key] = Alarm(alert.severity, at_us, fired_at_us)
+        self._active[alert.key] = alert
+        if stands is not None:
+            self._keep(stands.resolved(alert.timestamp))
+
+    def _keep(self, alert: Alert) -> None:
+        self._history[alert.alert_id] = alert
+        if len(self._history) > self.thresholds.history_limit:
+            del self._history[next(iter(self._history))]
+
+    def _new_id(self, key: AlertKey, severity: Severity, now: datetime) -> str:
+        """The same in every process for the length of a cooldown, during which the same alert does not fire again."""
+        slot = int(now.timestamp() // max(self.thresholds.cooldown_s, 1.0))
+        subject = json.dumps([key, severity, slot])
+        alert_id = f"alert_{hashlib.sha256(subject.encode()).hexdigest()[:32]}"
+        # known already: the clock was stepped back, or there is no cooldown
+        return alert_id if alert_id not in self._history else new_alert_id()
+
+    def _monotonic_us(self) -> int:
+        return round(self._clock.monotonic_s() * 1e6)
+
+
+def _worst_first(alerts: Iterable[Alert]) -> list[Alert]:
+    return sorted(alerts, key=lambda alert: (alert.severity.rank, alert.timestamp, alert.id), reverse=True)

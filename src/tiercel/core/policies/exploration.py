@@ -56,28 +56,32 @@ def explore(
     if not open_to:
         shares[best] = 1.0
         return shares
-    finest = max([prospects[i].quality for i in (*open_to, best)])
     floor = settings.floor / sum([prospects[i].deviation ** 2 for i in open_to])
+    sharpness = 1.0 / (settings.temperature * _SQRT2)
+    floors: list[float] = []
     dearer: list[int] = []
     spent = 0.0
     for i in open_to:
         prospect, gap = prospects[i], highest - utilities[i]
-        short = min(gap, finest - prospect.quality) if seek_best else gap
-        on_trial = prospect.newcomer or (prospect.unproven and spare_usd is None)
-        shares[i] = _share(prospect, greedy, gap, short if on_trial else math.inf, settings)
+        share = min(settings.most, 0.5 * math.erfc(gap / math.hypot(prospect.deviation, greedy.deviation) * sharpness))
+        if prospect.newcomer or prospect.unproven or prospect.fallen:
+            short = min(gap, _finest(prospects, utilities) - prospect.quality) if seek_best else gap
+            share = max(share, _trial(prospect, greedy, short, settings, bounded=spare_usd is not None))
+        shares[i] = share
+        least = floor * prospect.deviation**2
         extra = prospect.cost_usd - greedy.cost_usd
-        if extra > 0 and gap > 0:
-            dearer.append(i)
-            spent += shares[i] * extra
+        if extra > 0:
+            # however dear, a part of its floor remains
+            least *= max(_LEAST_FLOOR, greedy.cost_usd / prospect.cost_usd)
+            if gap > 0:
+                dearer.append(i)
+                spent += share * extra
+        floors.append(least)
     if spare_usd is not None and spent > spare_usd:
         for i in dearer:
             shares[i] *= spare_usd / spent
-    for i in open_to:
-        prospect = prospects[i]
-        extra = prospect.cost_usd - greedy.cost_usd
-        # however dear, a part of its floor remains
-        cheapness = max(_LEAST_FLOOR, greedy.cost_usd / prospect.cost_usd) if extra > 0 else 1.0
-        shares[i] += floor * prospect.deviation**2 * cheapness
+    for i, least in zip(open_to, floors, strict=True):
+        shares[i] += least
     total = sum(shares)
     if total > 0.5:
         shares = [0.5 * share / total for share in shares]
@@ -86,10 +90,16 @@ def explore(
     return shares
 
 
-def _share(prospect: Prospect, greedy: Prospect, gap: float, short: float, settings: ExplorationSettings) -> float:
-    """How much tries a model of utility `gap` below the best; `short`: by how much it misses what a trial is for."""
-    spread = math.hypot(prospect.deviation, greedy.deviation)
-    share = min(settings.most, 0.5 * math.erfc(gap / (spread * settings.temperature * _SQRT2)))
-    if short < settings.trial_width * spread:
-        share = max(share, settings.trial)
-    return max(share, settings.retrial) if prospect.fallen else share
+def _finest(prospects: Sequence[Prospect], utilities: Sequence[float]) -> float:
+    """The highest quality that is allowed."""
+    return max(prospect.quality for prospect, u in zip(prospects, utilities, strict=True) if u > -math.inf)
+
+
+def _trial(
+    prospect: Prospect, greedy: Prospect, short: float, settings: ExplorationSettings, *, bounded: bool
+) -> float:
+    """The least share of a model so much `short` of what it has to be; `bounded`: a budget says what is tried."""
+    on_trial = prospect.newcomer or (prospect.unproven and not bounded)
+    if on_trial and short < settings.trial_width * math.hypot(prospect.deviation, greedy.deviation):
+        return max(settings.trial, settings.retrial if prospect.fallen else 0.0)
+    return settings.retrial if prospect.fallen else 0.0

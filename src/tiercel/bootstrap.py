@@ -21,7 +21,7 @@ from tiercel.config.environment import provider_keys
 from tiercel.config.file import load
 from tiercel.config.prices import Priced, with_prices
 from tiercel.config.settings import RouteSettings, Settings, StoreSettings
-from tiercel.config.urls import on_server, outbox_file, store_file, store_url_problem
+from tiercel.config.urls import outbox_file, store_file, store_url_problem
 from tiercel.core.draws import Uniform, seeded, unseeded
 from tiercel.core.features import Basis
 from tiercel.core.limits import Limits
@@ -38,6 +38,7 @@ from tiercel.core.policies.safe import SafePolicy, SafeSettings
 from tiercel.core.policies.segment import SegmentPolicy
 from tiercel.core.policies.thompson import ThompsonPolicy
 from tiercel.core.policies.tier_rules import TierRulesPolicy, TierRulesSettings
+from tiercel.core.server_address import on_servers
 from tiercel.domain.catalogue import Catalogue
 from tiercel.domain.errors import InvalidInput, MissingDependency, Problem
 from tiercel.ports import Clock, Outbox, Provider, Store
@@ -62,7 +63,7 @@ def open_store(url: str) -> Store:
     problem = store_url_problem("store.url", url, secret=True)
     if problem is not None:
         raise InvalidInput([problem])
-    if on_server(url):
+    if on_servers(url):
         return _redis_store(url)
     file = store_file(url)
     return MemoryStore() if file is None else SqliteStore(file)
@@ -220,7 +221,7 @@ def build_learner(store: Store, settings: Settings, *, clock: Clock = SYSTEM_CLO
         retention_s=settings.store.retention_s,
         trusted_sources=settings.trusted_sources,
         outbox=build_outbox(store, settings.store),
-        settings=CommitSettings(idle_s=SHARED_IDLE_S) if on_server(store.url) else None,
+        settings=CommitSettings(idle_s=SHARED_IDLE_S) if on_servers(store.url) else None,
         jitter=jitter,
     )
 

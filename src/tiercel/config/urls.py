@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from tiercel.config.problems import shown
-from tiercel.core.server_address import FORMS, on_servers, server_address
+from tiercel.core.server_address import FORMS, on_servers, server_address, without_login
 from tiercel.domain.errors import Problem
 
 STORE_FORMS = ("memory://", "sqlite:///relative.db", "sqlite:////absolute/path.db", *FORMS.values())
@@ -17,19 +17,14 @@ STORE_FORMS = ("memory://", "sqlite:///relative.db", "sqlite:////absolute/path.d
 def store_url_problem(path: str, url: str, *, secret: bool = False) -> Problem | None:
     """What is wrong with a store's address, or None. Only where it is kept `secret` may it hold a password."""
     scheme, separator, rest = url.partition("://")
-    if _has_password(url) and not (secret and on_server(url)):
+    if _has_password(url) and not (secret and on_servers(url)):
         return Problem(path, "must not hold a password: name the store in the environment variable TIERCEL_STORE")
-    if separator and on_server(url):
+    if separator and on_servers(url):
         return _server_problem(path, url)
     complete = rest == "" if scheme == "memory" else rest.startswith("/") and len(rest) > 1
     if separator and scheme in ("memory", "sqlite") and complete:
         return None
     return Problem(path, f"must be one of {', '.join(STORE_FORMS)}", _unreadable(url), "unknown")
-
-
-def on_server(url: str) -> bool:
-    """Whether the store is in a server, which processes on other machines may share."""
-    return on_servers(url)
 
 
 def _server_problem(path: str, url: str) -> Problem | None:
@@ -54,11 +49,9 @@ def outbox_file(*, url: str, outbox: str | bool, of: str = "") -> Path | None:
     """
     if isinstance(outbox, str):
         return Path(outbox)
-    if not (outbox and on_server(url)):
+    if not (outbox and on_servers(url)):
         return None
-    parts = urlsplit(url)
-    place = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-    store = hashlib.sha256(place.encode()).hexdigest()[:8]
+    store = hashlib.sha256(without_login(url).encode()).hexdigest()[:8]
     return Path("-".join(filter(None, ("tiercel", of, "outbox", store))) + ".db")
 
 

@@ -38,7 +38,7 @@ class ServerAddress:
 
 
 def on_servers(url: str) -> bool:
-    """Whether a store's address names servers."""
+    """Whether a store's address names servers, which processes on other machines may share."""
     return url.partition("://")[0] in SCHEMES
 
 

@@ -8,7 +8,7 @@ from typing import Self
 from tiercel import bootstrap
 from tiercel.config.settings import Settings
 from tiercel.ports import Clock, Store
-from tiercel.services.watching.pending import awaiting, waiting
+from tiercel.services.delivering.pending import awaiting, waiting
 from tiercel.services.watching.performance import Performance
 
 

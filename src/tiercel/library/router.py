@@ -26,11 +26,11 @@ from tiercel.domain.names import figures_problems, name_problem, names_problems
 from tiercel.domain.request import RequestContext
 from tiercel.ports import Clock, Provider, Store
 from tiercel.services.completion import Completions
+from tiercel.services.delivering.pending import Pending, awaiting, waiting
 from tiercel.services.delivering.receipts import Receipt
 from tiercel.services.judging.judged_answers import JudgeCounts
 from tiercel.services.judging.judging import Judging
 from tiercel.services.rating.intake import FeedbackIntake, FeedbackRequest, outcome_problems
-from tiercel.services.watching.pending import Pending, awaiting, waiting
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import pytest
 
 from tiercel import bootstrap
 from tiercel.config.settings import Settings, StoreSettings
-from tiercel.config.urls import on_server, outbox_file, store_url_problem, without_password
-from tiercel.core.server_address import server_address
+from tiercel.config.urls import outbox_file, store_url_problem, without_password
+from tiercel.core.server_address import on_servers, server_address
 from tiercel.domain.errors import InvalidInput, MissingDependency
 
 
@@ -34,7 +34,7 @@ from tiercel.domain.errors import InvalidInput, MissingDependency
 )
 def test_what_a_store_may_be(url: str) -> None:
     assert store_url_problem("store.url", url) is None
-    assert on_server(url) == url.startswith("redis")
+    assert on_servers(url) == url.startswith("redis")
 
 
 @pytest.mark.parametrize(

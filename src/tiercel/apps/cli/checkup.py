@@ -19,7 +19,8 @@ from tiercel.adapters.sqlite_store.outbox import outbox_files, outboxes_of_other
 from tiercel.config.environment import key_is_set
 from tiercel.config.file import load, with_environment
 from tiercel.config.settings import Settings, StoreSettings
-from tiercel.config.urls import on_server, outbox_file, store_file, store_url_problem, without_password
+from tiercel.config.urls import outbox_file, store_file, store_url_problem, without_password
+from tiercel.core.server_address import on_servers
 from tiercel.domain.errors import ConfigurationError, MissingDependency, StoreError
 from tiercel.ports import Store
 
@@ -138,7 +139,7 @@ def _store(url: str) -> Iterator[Finding]:
     if problem is not None:
         yield Finding("store", FAIL, str(problem), "mend [store] url, TIERCEL_STORE or --store")
         return
-    if on_server(url):
+    if on_servers(url):
         yield _store_on_server(url)
         return
     file = store_file(url)

@@ -12,8 +12,8 @@ from tiercel.apps.cli.program import new_program
 from tiercel.config.urls import without_password
 from tiercel.domain.errors import Conflict, InvalidInput
 from tiercel.library.router import Router
+from tiercel.services.delivering.pending import Pending
 from tiercel.services.rating.intake import FeedbackRequest
-from tiercel.services.watching.pending import Pending
 
 program = new_program()
 

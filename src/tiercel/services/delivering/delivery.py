@@ -23,7 +23,7 @@ from tiercel.domain.events import Event
 from tiercel.ports import Appended, Outbox
 from tiercel.services.delivering.backoff import Backoff, no_jitter
 from tiercel.services.delivering.keeping import Keeping
-from tiercel.services.delivering.receipts import Batch, CommitStatus, Receipt, events_of, settle
+from tiercel.services.delivering.receipts import Batch, CommitStatus, Receipt, events_of, settle, size_of
 
 log = logging.getLogger("tiercel.delivery")
 
@@ -107,7 +107,7 @@ class Delivery:
         """How the way into the store is doing."""
         keeping, outbox = self.keeping, self.keeping.outbox
         return CommitStatus(
-            buffered=len(events_of((*tuple(self._pending), *tuple(self._taken)))),
+            buffered=size_of((*tuple(self._pending), *tuple(self._taken))),
             dropped=self._dropped + keeping.dropped,
             committed=self._committed,
             error="; ".join(error for error in (self._store.error, keeping.error, self._fault) if error),
@@ -192,7 +192,7 @@ class Delivery:
 
     def _take(self) -> None:
         """What is taken here is committed or kept together."""
-        size = len(events_of(self._taken))
+        size = size_of(self._taken)
         while self._pending and size < self.settings.max_batch:
             batch = self._pending.popleft()
             size += len(batch.events)
@@ -286,7 +286,7 @@ class Delivery:
             self._answered(0)
 
     def _give_up(self, batches: Sequence[Batch], error: Exception) -> None:
-        lost = len(events_of(batches))
+        lost = size_of(batches)
         self._dropped += lost
         if lost:
             log.error("%d events could not be committed and are lost: %s", lost, error)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tiercel.domain.errors import BufferFull, StoreError
 from tiercel.domain.events import Event
 from tiercel.ports import Outbox
-from tiercel.services.delivering.receipts import Batch, Receipt, events_of, settle
+from tiercel.services.delivering.receipts import Batch, Receipt, events_of, settle, size_of
 
 log = logging.getLogger("tiercel.delivery")
 
@@ -96,7 +96,7 @@ class Keeping:
         return error
 
     def _refuse(self, batches: Sequence[Batch], error: Exception) -> None:
-        self.dropped += len(events_of(batches))
+        self.dropped += size_of(batches)
         for batch in batches:
             batch.fail(error)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -67,6 +67,11 @@ class CommitStatus:
 def events_of(batches: Sequence[Batch]) -> list[Event]:
     """All of theirs, in order."""
     return [event for batch in batches for event in batch.events]
+
+
+def size_of(batches: Iterable[Batch]) -> int:
+    """How many events they have."""
+    return sum(len(batch.events) for batch in batches)
 
 
 def settle(batches: Sequence[Batch], appended: Appended | None) -> None:

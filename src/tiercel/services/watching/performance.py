@@ -30,10 +30,10 @@ from tiercel.domain.performance import (
 from tiercel.domain.request import agent_segment
 from tiercel.ports import DecisionRecord
 from tiercel.services.deciding.router import REQUESTED
+from tiercel.services.delivering.pending import Pending
 from tiercel.services.ids import new_decision_id
 from tiercel.services.learning.learner import Learner
 from tiercel.services.rating.intake import outcome_problems
-from tiercel.services.watching.pending import Pending
 
 TOP_MODELS = 10
 RECENT_DECISIONS = 100

@@ -56,6 +56,7 @@ def explore(
     if not open_to:
         shares[best] = 1.0
         return shares
+    finest = max([prospects[i].quality for i in (*open_to, best)]) if seek_best else 0.0
     floor = settings.floor / sum([prospects[i].deviation ** 2 for i in open_to])
     sharpness = 1.0 / (settings.temperature * _SQRT2)
     floors: list[float] = []
@@ -65,7 +66,7 @@ def explore(
         prospect, gap = prospects[i], highest - utilities[i]
         share = min(settings.most, 0.5 * math.erfc(gap / math.hypot(prospect.deviation, greedy.deviation) * sharpness))
         if prospect.newcomer or prospect.unproven or prospect.fallen:
-            short = min(gap, _finest(prospects, utilities) - prospect.quality) if seek_best else gap
+            short = min(gap, finest - prospect.quality) if seek_best else gap
             share = max(share, _trial(prospect, greedy, short, settings, bounded=spare_usd is not None))
         shares[i] = share
         least = floor * prospect.deviation**2
@@ -88,11 +89,6 @@ def explore(
         total = 0.5
     shares[best] = 1.0 - total
     return shares
-
-
-def _finest(prospects: Sequence[Prospect], utilities: Sequence[float]) -> float:
-    """The highest quality that is allowed."""
-    return max(prospect.quality for prospect, u in zip(prospects, utilities, strict=True) if u > -math.inf)
 
 
 def _trial(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 
 from benchmarks import results
+from benchmarks.redis_server import RedisServer, redis_server
 from benchmarks.shared_store import amounts, gateway
 from benchmarks.shared_store.calls import measured
-from benchmarks.shared_store.server import RedisServer, redis_server
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -17,18 +20,24 @@ ROUNDS = 3
 SPELL_S = 5.0
 
 
+@contextmanager
+def _server() -> Iterator[RedisServer]:
+    with tempfile.TemporaryDirectory() as folder, redis_server(Path(folder)) as server:
+        yield server
+
+
 def decisions() -> dict[str, list[dict[str, float]]]:
     """How long decisions take without a store, with it, while it is frozen, and while it is gone."""
     acts: Mapping[str, Callable[[RedisServer], object]] = {
         "no store": lambda _: None,
         "present": lambda _: None,
         "frozen": RedisServer.freeze,
-        "gone": RedisServer.end,
+        "gone": RedisServer.kill,
     }
     rounds: dict[str, list[dict[str, float]]] = {name: [] for name in acts}
     for _ in track(range(ROUNDS), description="deciding"):
         for name, act in acts.items():
-            with redis_server() as server:
+            with _server() as server:
                 url = "memory://" if name == "no store" else server.url
                 rounds[name].append(measured(url, SPELL_S, lambda act=act, server=server: act(server)))  # type: ignore[misc]
     return rounds
@@ -66,10 +75,10 @@ def shown(rounds: Mapping[str, list[dict[str, float]]], rates: Mapping[str, floa
 def main() -> None:
     """Measure all of it."""
     rounds = decisions()
-    with redis_server() as server:
+    with _server() as server:
         rates = {**amounts.in_memory(), **amounts.over_the_network(server), **amounts.sizes(server)}
         rates |= amounts.drained(server)
-    with redis_server() as server:
+    with _server() as server:
         pause = gateway.paused(server)
     shown(rounds, rates)
     table = Table("gateway", "requests", "failed", "requests/s", "p50 ms", "p99 ms", title="CLIENT PAUSE")

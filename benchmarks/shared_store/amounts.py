@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from contextlib import chdir
 
+from benchmarks.redis_server import RedisServer
 from benchmarks.shared_store.calls import MODELS, call
-from benchmarks.shared_store.server import RedisServer
 
 from tiercel import Router
 from tiercel.bootstrap import open_store
@@ -119,7 +119,7 @@ def drained(server: RedisServer) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder, chdir(folder), Router(models=MODELS, store=server.url) as router:
         call(router)
         router.learner.flush(30)
-        server.end()
+        server.kill()
         for _ in range(WAITING):
             call(router)
         waiting = _waiting(router)
@@ -138,15 +138,19 @@ def _waiting(router: Router) -> int:
     return status.buffered + status.kept
 
 
+def _used_bytes(server: RedisServer) -> int:
+    return int(server.client.info("memory")["used_memory"])
+
+
 def sizes(server: RedisServer) -> dict[str, float]:
     """Bytes in the server: of the learned state per segment and model, and of the log per call."""
     store = open_store(f"{server.url}?name=sizes")
-    before = server.used_bytes()
+    before = _used_bytes(server)
     calls = SEGMENTS * len(MODELS) * 8
     for batch in batches(calls):
         store.append(batch, fold)
     store.rebuild(fold)  # so that the whole state is there
-    used = server.used_bytes() - before
+    used = _used_bytes(server) - before
     states = [key for key in server.client.scan_iter("tiercel:*", count=1_000) if b":state:" in key]
     state = sum(int(server.client.memory_usage(key, samples=0)) for key in states if b"sizes" in key)
     store.close()

@@ -7,9 +7,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.redis_server import RedisServer
 from benchmarks.relay.__main__ import run_wrk
 from benchmarks.relay.processes import ServerSpec, free_port, start, stop
-from benchmarks.shared_store.server import RedisServer
 
 RELAY = Path(__file__).resolve().parents[1] / "relay"
 CONNECTIONS = 16

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from contract.test_store_contract import DAY_S, STORES
+from contract.test_store_contract import DAY_S
 from support.happenings import REVIEW, SEGMENTS, at, feedback, outcome, standing
-from support.redis_cluster import redis_cluster
-from support.redis_server import redis_server
 from tiercel.core.logbook import YOUNG_LOG
 from tiercel.core.statistics.fold import Deltas, fold
 from tiercel.domain.errors import PositionLost
@@ -23,25 +20,6 @@ GONE: list[Event] = [
     standing(3),
 ]
 NEW: list[Event] = [outcome(50, segment=REVIEW), feedback("new", 0.5, segment=SEGMENTS[0], source="user:1")]
-
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as server:
-        yield server.url
-
-
-@pytest.fixture(scope="module")
-def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with redis_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
-        yield cluster.url
-
-
-@pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str, cluster_url: str) -> Iterator[Store]:
-    opened = STORES[request.param](tmp_path, cluster_url if "cluster" in request.param else redis_url)
-    yield opened
-    opened.close()
 
 
 def state(*batches: list[Event]) -> Deltas:

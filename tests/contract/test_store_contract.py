@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta, timezone
-from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.happenings import REVIEW, SEGMENTS, alert, at, decision, feedback, outcome, standing
-from support.redis_cluster import redis_cluster
-from support.redis_server import redis_server
-from tiercel.adapters.memory_store import MemoryStore
-from tiercel.adapters.redis_store import RedisStore
 from tiercel.adapters.redis_store.keys import home
-from tiercel.adapters.sqlite_store import SqliteStore
 from tiercel.core.logbook import event_time
 from tiercel.core.statistics.buckets import FINEST_US, finest
 from tiercel.core.statistics.fold import OVERALL, Deltas, fold, micros, model_key, segment_tier_key
@@ -28,37 +21,6 @@ from tiercel.domain.request import agent_segment, stage_segment
 from tiercel.ports import START, Store
 
 DAY_S = 86_400
-NAMES = count()
-STORES: dict[str, Callable[[Path, str], Store]] = {
-    "memory": lambda _folder, _url: MemoryStore(),
-    "sqlite": lambda folder, _url: SqliteStore(folder / "log.db"),
-    "sqlite, learning at every event": lambda folder, _url: SqliteStore(folder / "log.db", learn_every=1),
-    "redis": lambda _folder, url: RedisStore(f"{url}?name={next(NAMES)}"),
-    "redis, learning at every event": lambda _folder, url: RedisStore(f"{url}?name={next(NAMES)}", learn_every=1),
-    "cluster": lambda _folder, url: RedisStore(f"{url}?name={next(NAMES)}"),
-    "cluster, learning at every event": lambda _folder, url: RedisStore(
-        f"{url}?name={next(NAMES)}&partitions=5", learn_every=1
-    ),
-}
-
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as server:
-        yield server.url
-
-
-@pytest.fixture(scope="module")
-def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with redis_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
-        yield cluster.url
-
-
-@pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str, cluster_url: str) -> Iterator[Store]:
-    opened = STORES[request.param](tmp_path, cluster_url if "cluster" in request.param else redis_url)
-    yield opened
-    opened.close()
 
 
 def log(store: Store) -> list[Event]:

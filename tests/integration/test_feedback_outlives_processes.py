@@ -8,8 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from benchmarks.redis_server import RedisServer
 
-from support.redis_server import RedisServer
 from tiercel.domain.errors import StoreUnavailable
 from tiercel.library.feedback_loop import FeedbackLoop
 

@@ -15,8 +15,9 @@ from collections import Counter
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+from benchmarks.redis_server import RedisServer, redis_server
+
 from support.happenings import decision, feedback, outcome
-from support.redis_server import RedisServer, redis_server
 from support.reported import Reported
 from support.told import tell
 from support.waiting import until

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks.redis_server import RedisServer, redis_server
 
-from support.redis_server import RedisServer, redis_server
 from support.reported import Reported
 from support.shared import counted, held, kept, router_on
 from support.traffic import Traffic, longest_ms, p99_ms, traffic

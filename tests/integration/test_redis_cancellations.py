@@ -10,9 +10,10 @@ from contextlib import closing
 from itertools import count
 from pathlib import Path
 
+from benchmarks.redis_server import redis_server
+
 from support.happenings import decision
 from support.proxy import Proxy, proxied
-from support.redis_server import redis_server
 from support.reported import Reported
 from support.shared import counted, kept
 from support.worlds import THREE_TIERS

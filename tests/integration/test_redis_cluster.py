@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks.redis_server import redis_server
 from redis.cluster import RedisCluster as Client
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from redis.exceptions import ConnectionError as NoConnection
 
 from support.happenings import SEGMENTS, at, decision, feedback, outcome, standing
 from support.redis_cluster import RedisCluster, redis_cluster
-from support.redis_server import redis_server
 from support.servers import free_port
 from support.together import all_write
 from tiercel.adapters.parquet_log import read_events, writing

@@ -6,8 +6,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from benchmarks.redis_server import RedisServer, redis_server
 
-from support.redis_server import RedisServer, redis_server
 from support.reported import Reported
 from support.shared import counted, held, kept, router_on
 from support.traffic import traffic

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from benchmarks.redis_server import redis_server
 
 from support.happenings import at, decision, feedback, outcome
-from support.redis_server import redis_server
 from tiercel.adapters.parquet_log import read_events, writing
 from tiercel.adapters.redis_store import RedisStore
 from tiercel.core.statistics.fold import fold

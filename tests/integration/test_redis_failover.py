@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from benchmarks.redis_server import RedisServer
 from redis.crc import key_slot
 
 from support.redis_cluster import redis_cluster, watched
-from support.redis_server import RedisServer
 from support.reported import Reported
 from support.shared import router_on
 from support.traffic import traffic

@@ -8,9 +8,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from benchmarks.redis_server import redis_server
 
 from support.happenings import feedback, outcome
-from support.redis_server import redis_server
 from support.reported import Reported
 from support.servers import free_port
 from support.shared import counted, held, kept, router_on

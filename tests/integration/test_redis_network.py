@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from benchmarks.redis_server import redis_server
 
 from support.proxy import Proxy, proxied
-from support.redis_server import redis_server
 from support.reported import Reported
 from support.shared import counted, held, kept, router_on
 from support.traffic import Traffic, longest_ms, p99_ms, traffic

@@ -11,9 +11,9 @@ from itertools import count
 from typing import Any
 
 import pytest
+from benchmarks.redis_server import RedisServer, redis_server
 
 from support.happenings import REVIEW, SEGMENTS, alert, at, decision, feedback, outcome, standing
-from support.redis_server import RedisServer, redis_server
 from tiercel.adapters.memory_store import MemoryStore
 from tiercel.adapters.redis_store import RedisStore
 from tiercel.adapters.redis_store.store import ATTEMPTS

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from benchmarks.redis_server import RedisServer, redis_server
 
-from support.redis_server import RedisServer, redis_server
 from support.reported import Reported
 from support.servers import free_port
 from support.shared import counted, held, kept, router_on

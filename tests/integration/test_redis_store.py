@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from benchmarks.redis_server import RedisServer, redis_server
 from typer.testing import CliRunner
 
 from support.happenings import alert, decision, feedback, outcome
-from support.redis_server import RedisServer, redis_server
 from support.servers import free_port
 from support.together import all_write
 from tiercel import bootstrap

@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from benchmarks.redis_server import redis_server
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -21,7 +22,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from support.happenings import SEGMENTS, at
 from support.histories import events
 from support.redis_cluster import redis_cluster
-from support.redis_server import redis_server
 from tiercel.adapters.memory_store import MemoryStore
 from tiercel.adapters.redis_store import RedisStore
 from tiercel.adapters.sqlite_store import SqliteStore

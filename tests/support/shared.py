@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from support.redis_server import RedisServer
+from benchmarks.redis_server import RedisServer
+
 from support.worlds import THREE_TIERS
 from tiercel.adapters.redis_store import RedisStore
 from tiercel.core.statistics.fold import OVERALL, Deltas

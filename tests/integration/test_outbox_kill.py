@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchmarks.redis_server import RedisServer, redis_server
 
+from support.child import CHILD_ENVIRONMENT
 from support.happenings import decision, feedback, outcome
 from support.reported import Reported
 from support.told import tell
@@ -70,7 +71,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            cwd=Path(__file__).parents[1],
+            env=CHILD_ENVIRONMENT,
         )
         self._reader = threading.Thread(target=self._read)
         self._reader.start()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support.child import CHILD_ENVIRONMENT
 from support.reported import Reported
 
 SERVING = """
@@ -46,9 +47,7 @@ print(json.dumps({
 
 def test_a_disk_without_room_fails_no_decision_and_loses_no_feedback(tmp_path: Path, reported: Reported) -> None:
     command = [sys.executable, "-c", SERVING, str(tmp_path / "log.db"), str(reported.size(200, 10_000))]
-    served = subprocess.run(
-        command, capture_output=True, text=True, cwd=Path(__file__).parents[1], check=False, timeout=300
-    )
+    served = subprocess.run(command, capture_output=True, text=True, env=CHILD_ENVIRONMENT, check=False, timeout=300)
     assert served.stderr == ""
     seen = json.loads(served.stdout)
     assert seen["said"]

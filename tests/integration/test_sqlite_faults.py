@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from support.child import CHILD_ENVIRONMENT
 from support.happenings import alert, at, decision, feedback, outcome
 from support.reported import Reported
 from tiercel.adapters.sqlite_store import SqliteStore, database, state_rows
@@ -259,9 +260,7 @@ for number in range(2_000):
 print(kept, *store.load()[1])
 """
     command = [sys.executable, "-c", program, str(tmp_path / "log.db")]
-    done = subprocess.run(
-        command, capture_output=True, text=True, cwd=Path(__file__).parents[1], check=False, timeout=60
-    )
+    done = subprocess.run(command, capture_output=True, text=True, env=CHILD_ENVIRONMENT, check=False, timeout=60)
     assert (done.stderr, done.stdout) == ("", "2000 2000\n")
 
 

@@ -16,6 +16,7 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
+from support.child import CHILD_ENVIRONMENT
 from support.reported import Reported
 from tiercel.adapters.sqlite_store import SqliteStore
 from tiercel.core.statistics.fold import OVERALL, fold
@@ -53,7 +54,7 @@ def run_until_killed(path: Path, first: int, after: int, pause_s: float) -> int:
         [sys.executable, "-c", WRITER, str(path), str(first)],
         stdout=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parents[1],
+        env=CHILD_ENVIRONMENT,
     )
     assert child.stdout is not None
     acknowledged = first - 1
@@ -120,9 +121,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_a_file_whose_writer_was_killed_is_open_again_at_once(tmp_path: Path, reported: Reported) -> None:
     rows = reported.size(10_000, 1_000_000)
     path = tmp_path / "large.db"
-    killed = subprocess.run(
-        [sys.executable, "-c", FILLER, str(path), str(rows)], cwd=Path(__file__).parents[1], check=False
-    )
+    killed = subprocess.run([sys.executable, "-c", FILLER, str(path), str(rows)], env=CHILD_ENVIRONMENT, check=False)
     assert killed.returncode < 0
     began_s = time.perf_counter()
     with closing(SqliteStore(path)) as store:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
+from support.child import CHILD_ENVIRONMENT
 from tiercel.adapters.redis_store import RedisStore
 from tiercel.adapters.sqlite_store import SqliteStore
 from tiercel.core.statistics.fold import OVERALL, fold
@@ -59,7 +59,7 @@ def run_together(program: str, *arguments: str) -> list[str]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            cwd=Path(__file__).parents[1],
+            env=CHILD_ENVIRONMENT,
         )
         for number in range(PROCESSES)
     ]

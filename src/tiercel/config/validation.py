@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from tiercel.config import schema
+from tiercel.config.checks import Vocabulary
 from tiercel.config.problems import did_you_mean, dotted, expectation, is_secret_key, shown
 from tiercel.config.settings import (
     FeedbackSettings,
@@ -47,11 +48,11 @@ def validated(raw: Mapping[str, Any], source: str, policies: Collection[str]) ->
     return _settings(file)
 
 
-def _vocabulary(raw: Mapping[str, Any], policies: Collection[str]) -> schema.Vocabulary:
+def _vocabulary(raw: Mapping[str, Any], policies: Collection[str]) -> Vocabulary:
     """What the file defines, read before anything is checked, so that a fault in one place causes none in others."""
     tiers = raw.get("tiers", list(DEFAULT_TIERS))
     known = isinstance(tiers, list) and all(isinstance(tier, str) for tier in tiers)
-    return schema.Vocabulary(
+    return Vocabulary(
         {
             "tier": tiers if known else None,
             "provider": _ids(raw.get("providers", [])),

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from starlette.requests import Request
 from starlette.routing import Route, Router
 
-from tiercel.apps.gateway import decisions, feedback, insight, model_router, operations, page
+from tiercel.apps.gateway import agents, alerts, approvals, decisions, feedback, insight, model_router, operations, page
 from tiercel.apps.gateway.answers import request_id_of, send_error
 from tiercel.apps.gateway.body import ClientGoneError, Message, Receive, Scope, Send, check_headers, check_method
 from tiercel.apps.gateway.errors import HttpError
@@ -34,9 +34,9 @@ RESOURCES: Mapping[str, Mapping[str, Endpoint]] = {
     "/v1/stats": {"GET": insight.get_stats},
     "/v1/underperforming": {"GET": insight.get_underperforming},
     "/v1/events": {"GET": insight.get_events},
-    "/v1/alerts": {"GET": insight.get_alerts},
-    "/v1/agents": {"GET": insight.get_agents},
-    "/v1/approvals": {"GET": insight.get_approvals},
+    "/v1/alerts": {"GET": alerts.get_alerts},
+    "/v1/agents": {"GET": agents.get_agents},
+    "/v1/approvals": {"GET": approvals.get_approvals},
     f"{_MODEL_ROUTER}/auto-assign-all": {"POST": model_router.post_auto_assign},
     f"{_MODEL_ROUTER}/auto-assign": {"POST": model_router.post_auto_assign},
     f"{_MODEL_ROUTER}/assignments": {"GET": model_router.get_assignments},

@@ -1,9 +1,9 @@
-"""What is known: recommendations, figures, what underperforms, alerts, agents."""
+"""What is known: recommendations, figures, what underperforms, and what happens."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 from starlette.requests import Request
@@ -18,16 +18,12 @@ from tiercel.apps.gateway.validation import Limit, Name, Query, check_one_of, re
 from tiercel.core.policies.tier_rules import TierRulesPolicy
 from tiercel.core.statistics.fold import OVERALL, Key, model_key, segment_model_key, segment_tier_key
 from tiercel.core.statistics.sums import Sums
-from tiercel.domain.alerts import Alert
 from tiercel.domain.errors import Problem
 from tiercel.domain.performance import TimeRange
 from tiercel.domain.request import Segment, stage_segment
-from tiercel.services.assigning.assignments import AssignmentStatus
 from tiercel.services.judging.judge_report import judge_report
 from tiercel.services.watching.analytics import worst_stages
 from tiercel.services.watching.performance import call_metrics
-
-NOTHING_TO_APPROVE = "nothing waits for approval: in this version no change needs one"
 
 
 def _time_range(value: str) -> str:
@@ -77,13 +73,6 @@ class EventsQuery(Query):
     """Which kinds of events, with commas between them."""
 
     kinds: Annotated[str, AfterValidator(_kinds)] = ",".join(records.EVENT_KINDS)
-
-
-class AlertsQuery(Query):
-    """Which alerts."""
-
-    status: Literal["active", "resolved"] | None = None
-    limit: Limit = 100
 
 
 async def get_recommendations(request: Request, state: GatewayState) -> Response:
@@ -221,47 +210,3 @@ async def get_events(request: Request, state: GatewayState) -> EventStream:
     if len(state.streams) >= MAX_STREAMS:
         raise HttpError(503, f"{MAX_STREAMS} streams are open already", "overloaded", headers={"retry-after": "5"})
     return state.streams.new(frozenset(query.kinds.split(",")))
-
-
-async def get_alerts(request: Request, state: GatewayState) -> Response:
-    """What is wrong, and what was: the newest first."""
-    query = read_query(request, AlertsQuery)
-    found = await asyncio.to_thread(checked_alerts, state)
-    active = sum(1 for alert in found if alert.resolved_at is None)
-    if query.status is not None:
-        found = [alert for alert in found if (alert.resolved_at is None) is (query.status == "active")]
-    return json_answer(records.listed([alert.to_dict() for alert in found[: query.limit]], active=active))
-
-
-def checked_alerts(state: GatewayState) -> list[Alert]:
-    """Every alert known, newest first, after looking once more."""
-    state.settle()
-    state.alerting.check()
-    return state.alerting.history
-
-
-async def get_agents(request: Request, state: GatewayState) -> Response:
-    """The configured agents, the model each was assigned, and what the calls for it did."""
-    read_query(request, Query)
-    data = await asyncio.to_thread(_agents, state)
-    return json_answer(records.listed(data))
-
-
-def _agents(state: GatewayState) -> list[dict[str, Any]]:
-    state.settle()
-    held = state.assignments.held(status=AssignmentStatus.ACTIVE)
-    assigned = {assignment.decision["agent_id"]: assignment.decision["model_id"] for assignment in held}
-    return [
-        {
-            **records.agent(agent),
-            "assigned_model_id": assigned.get(agent.agent_id),
-            **state.performance.agent_metrics(agent.agent_id).to_dict(),
-        }
-        for agent in state.settings.agents
-    ]
-
-
-async def get_approvals(request: Request, state: GatewayState) -> Response:  # noqa: ARG001 - one signature for all
-    """What waits for a human's approval: nothing, and it says so."""
-    read_query(request, Query)
-    return json_answer(records.listed([], note=NOTHING_TO_APPROVE))

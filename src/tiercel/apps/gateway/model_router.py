@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tiercel.apps.gateway import records
+from tiercel.apps.gateway.alerts import checked_alerts
 from tiercel.apps.gateway.answers import json_answer
-from tiercel.apps.gateway.insight import TimeRangeName, checked_alerts
+from tiercel.apps.gateway.insight import TimeRangeName
 from tiercel.apps.gateway.state import GatewayState
 from tiercel.apps.gateway.validation import (
     Body,

@@ -116,7 +116,7 @@ def watched(folder: Path) -> Iterator[Watched]:
 
 def _member(folder: Path, stack: ExitStack) -> RedisServer:
     options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT_MS))
-    return _server(folder, stack, _member_port(), *options)
+    return _server(folder, stack, member_port(), *options)
 
 
 def _server(folder: Path, stack: ExitStack, port: int, *options: str) -> RedisServer:
@@ -131,7 +131,7 @@ def _started(server: RedisServer, stack: ExitStack, *options: str) -> RedisServe
     return server
 
 
-def _member_port() -> int:
+def member_port() -> int:
     """A port nobody has, whose bus nobody has either."""
     while True:
         port = free_port()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from tiercel.config.problems import shown
-from tiercel.core.server_address import FORMS, on_servers, server_address, without_login
+from tiercel.core.server_address import FORMS, on_servers, server_address, without_login, without_secrets
 from tiercel.domain.errors import Problem
 
 STORE_FORMS = ("memory://", "sqlite:///relative.db", "sqlite:////absolute/path.db", *FORMS.values())
@@ -74,13 +74,9 @@ def base_url_problem(path: str, url: str) -> Problem | None:
 def without_password(url: str) -> str:
     """`url` with any password in it replaced by ***."""
     try:
-        parts = urlsplit(url)
+        return without_secrets(url)
     except ValueError:
         return "***" if "@" in url else url
-    if "@" not in parts.netloc:
-        return url
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"***@{host}"))
 
 
 def _has_password(url: str) -> bool:

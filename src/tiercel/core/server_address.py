@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 SINGLE, SENTINEL, CLUSTER = "redis", "redis+sentinel", "redis+cluster"
 FORMS = {
@@ -18,12 +18,18 @@ SCHEMES = (*FORMS, *_TLS)
 DEFAULT_NAME = "tiercel"
 DEFAULT_PARTITIONS, MAX_PARTITIONS = 16, 256
 
+_LOGIN = ("sentinel_username", "sentinel_password")
+_CERTIFICATES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+"""As the Redis client calls them."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
     """Where the servers are (`form` says what they are), and which store in them is meant.
 
     `hosts` are to be asked first. `service` is what Sentinels call the master. `partitions` is 1 but on a Cluster.
+    User and password are the servers'; Sentinels have their own. The files (PEM) are the authorities that vouch for the
+    servers, "" for those of the system, and the certificate and key that this client shows, "" for none.
     """
 
     form: str
@@ -35,6 +41,11 @@ class ServerAddress:
     partitions: int
     username: str | None
     password: str | None = field(repr=False)
+    sentinel_username: str | None = None
+    sentinel_password: str | None = field(default=None, repr=False)
+    ca_certs: str = ""
+    certfile: str = ""
+    keyfile: str = ""
 
 
 def on_servers(url: str) -> bool:
@@ -43,9 +54,24 @@ def on_servers(url: str) -> bool:
 
 
 def without_login(url: str) -> str:
-    """The address without user and password."""
+    """The address without what lets one in: users, passwords and certificates."""
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    kept = [option for option in options if option[0] not in (*_LOGIN, *_CERTIFICATES)]
+    query = parts.query if len(kept) == len(options) else urlencode(kept)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query))
+
+
+def without_secrets(url: str) -> str:
+    """The address for people to read: *** for every user and password, and the rest as it is."""
+    parts = urlsplit(url)
+    _, at, host = parts.netloc.rpartition("@")
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    if not any(name in _LOGIN for name, _ in options):
+        return urlunsplit(parts._replace(netloc=f"***@{host}")) if at else url
+    shown = urlencode([(name, "***" if name in _LOGIN else said) for name, said in options], safe="*/")
+    # what follows a # may be the end of a password that was not percent-encoded
+    return urlunsplit(parts._replace(netloc=f"***@{host}" if at else host, query=shown, fragment=""))
 
 
 def server_address(url: str) -> ServerAddress:
@@ -60,7 +86,7 @@ def server_address(url: str) -> ServerAddress:
     except ValueError:
         # what it says may hold the password
         raise ValueError(f"must be an address like {example}") from None
-    options = _options(parts.query, form)
+    options = _options(parts.query, form, tls=scheme in _TLS)
     if parts.fragment or (form == SINGLE and len(hosts) > 1):
         raise ValueError(f"must be an address like {example}")
     service, database = _path(parts.path.removeprefix("/"), form)
@@ -75,6 +101,11 @@ def server_address(url: str) -> ServerAddress:
         partitions=int(options.get("partitions", DEFAULT_PARTITIONS)) if form == CLUSTER else 1,
         username=unquote(username) or None,
         password=unquote(password) or None,
+        sentinel_username=options.get("sentinel_username"),
+        sentinel_password=options.get("sentinel_password"),
+        ca_certs=options.get("ssl_ca_certs", ""),
+        certfile=options.get("ssl_certfile", ""),
+        keyfile=options.get("ssl_keyfile", ""),
     )
 
 
@@ -86,18 +117,20 @@ def _host(text: str, port: int) -> tuple[str, int]:
     return parts.hostname, named
 
 
-def _options(query: str, form: str) -> dict[str, str]:
-    allowed = {"name", "partitions"} if form == CLUSTER else {"name"}
-    also = f", ?partitions=... (1..{MAX_PARTITIONS})" if form == CLUSTER else ""
-    problem = f"may say ?name=..., which of several stores in a server it is{also}, and nothing else"
+def _options(query: str, form: str, *, tls: bool) -> dict[str, str]:
+    allowed = {"name": "which of several stores in a server it is"}
+    allowed |= {"partitions": f"1..{MAX_PARTITIONS}"} if form == CLUSTER else {}
+    allowed |= dict.fromkeys(_LOGIN, "the Sentinels' own") if form == SENTINEL else {}
+    allowed |= dict.fromkeys(_CERTIFICATES, "a PEM file") if tls else {}
     options = parse_qsl(query, keep_blank_values=True)
     found = dict(options)
     partitions = found.get("partitions", "1")
     counted = partitions.isascii() and partitions.isdigit() and 1 <= int(partitions) <= MAX_PARTITIONS
-    if len(found) < len(options) or not found.keys() <= allowed or not all(found.values()) or not counted:
-        raise ValueError(problem)
-    if query and not options:
-        raise ValueError(problem)
+    paired = "ssl_certfile" in found or "ssl_keyfile" not in found
+    known = found.keys() <= allowed.keys() and all(found.values()) and len(found) == len(options)
+    if not (known and counted and paired) or (query and not options):
+        may = ", ".join(f"?{name}=... ({meaning})" for name, meaning in allowed.items())
+        raise ValueError(f"may say {may}, and nothing else; each once, percent-encoded, a key with its certificate")
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tiercel import bootstrap
 from tiercel.config.settings import Settings, StoreSettings
 from tiercel.config.urls import outbox_file, store_url_problem, without_password
 from tiercel.core.server_address import on_servers, server_address
-from tiercel.domain.errors import InvalidInput, MissingDependency
+from tiercel.domain.errors import InvalidInput, MissingDependency, StoreError
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,9 @@ from tiercel.domain.errors import InvalidInput, MissingDependency
         "rediss+sentinel://h1:26379,[::1]/my%20master/3?name=b",
         "redis+cluster://h",
         "rediss+cluster://h1:6379,h2:6380,[::1]:6381/?name=b&partitions=64",
+        "rediss://h/0?ssl_ca_certs=/etc/ca.pem&ssl_certfile=me.pem&ssl_keyfile=me.key",
+        "rediss+sentinel://h/m?ssl_ca_certs=ca%20of%20ours.pem",
+        "rediss+cluster://h?ssl_certfile=both.pem",
     ],
 )
 def test_what_a_store_may_be(url: str) -> None:
@@ -67,6 +71,11 @@ def test_what_a_store_may_be(url: str) -> None:
         ("redis", "must be one of memory://"),
         ("redis://:CANARY@h/0", "environment variable TIERCEL_STORE"),
         ("redis+cluster://:CANARY@h1,h2", "environment variable TIERCEL_STORE"),
+        ("redis+sentinel://h/m?sentinel_password=CANARY", "environment variable TIERCEL_STORE"),
+        ("redis://h/0?ssl_ca_certs=ca.pem", "which of several stores"),
+        ("rediss://h/0?ssl_ca_certs=", "?ssl_ca_certs=... (a PEM file)"),
+        ("rediss://h/0?ssl_cert_reqs=none", "?ssl_ca_certs=... (a PEM file)"),
+        ("rediss://h/0?ssl_keyfile=me.key", "a key with its certificate"),
     ],
 )
 def test_what_a_store_may_not_be(url: str, said: str) -> None:
@@ -83,6 +92,8 @@ def test_only_a_secret_address_holds_a_password_and_only_that_of_a_server() -> N
     for url in (
         *("sqlite://u:CANARY@h/x", "redis://u:CANARY@h/zero", "redis+cluster://u:CANARY@h1,h2:x"),
         *("redis+sentinel://u:CANARY@h1", "redis+cluster://u:CANARY@\u2100/x"),
+        *("redis://h/0?sentinel_password=CANARY", "redis+sentinel://h/m?sentinel_password=x&CANARY"),
+        *("redis+sentinel://h/m?sentinel_password=x#CANARY", "redis+sentinel://h/m?sentinel_pass=CANARY"),
         *("redis://:x/CANARY@h/0", "redis://:x#CANARY@h/0", "redis://:x?CANARY@h/0", "redis:u:CANARY@h"),
     ):
         problem = store_url_problem("TIERCEL_STORE", url, secret=True)
@@ -104,6 +115,31 @@ def test_a_password_is_not_in_what_is_printed(shown: str) -> None:
     assert "CANARY" not in repr(server_address(url))
     assert "CANARY" not in repr(Settings(store=StoreSettings(url=url)))
     store.close()
+
+
+def test_a_password_of_the_sentinels_own_is_not_in_what_is_printed() -> None:
+    url = "redis+sentinel://u:CANARY@h1,h2/m?name=b&sentinel_username=CANARY&sentinel_password=CANARY%23"
+    assert store_url_problem("TIERCEL_STORE", url, secret=True) is None
+    store = bootstrap.open_store(url)
+    assert store.url == "redis+sentinel://h1,h2/m?name=b"
+    assert without_password(url) == ("redis+sentinel://***@h1,h2/m?name=b&sentinel_username=***&sentinel_password=***")
+    assert without_password("redis+sentinel://h/m?sentinel_password=x#CANARY") == (
+        "redis+sentinel://h/m?sentinel_password=***"
+    )
+    address = server_address(url)
+    assert (address.password, address.sentinel_password) == ("CANARY", "CANARY#")
+    assert "CANARY" not in repr(replace(address, username=None, sentinel_username=None))
+    assert outbox_file(url=url, outbox=True) == outbox_file(url=store.url, outbox=True)
+    store.close()
+
+
+def test_certificates_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    nonsense = tmp_path / "nonsense.pem"
+    nonsense.write_text("no certificate")
+    for option in ("ssl_ca_certs", "ssl_certfile"):
+        for file in (nonsense, tmp_path / "missing.pem"):
+            with pytest.raises(StoreError, match=f"{option}={file}"):
+                bootstrap.open_store(f"rediss://h/0?{option}={file}")
 
 
 def test_without_its_client_a_server_is_no_store(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ that was done may not be known to be done, and repeating it has no second effect
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -24,9 +25,10 @@ from redis.exceptions import (
     TimeoutError,  # noqa: A004
 )
 from redis.retry import Retry
-from redis.sentinel import Sentinel
+from redis.sentinel import MasterNotFoundError, Sentinel
 
 from tiercel.core.server_address import CLUSTER, SENTINEL, ServerAddress
+from tiercel.domain.errors import StoreError
 
 REDIRECTIONS = 5
 """In a row: slots that move while they are looked for."""
@@ -34,7 +36,6 @@ REDIRECTIONS = 5
 Command = tuple[Any, ...]
 
 # the client says too little of their types
-_Sentinel: Any = Sentinel
 _ClusterNode: Any = ClusterNode
 
 
@@ -58,17 +59,60 @@ def nodes_at(address: ServerAddress, timeout_s: float) -> Nodes:
         "socket_connect_timeout": timeout_s,
         "username": address.username,
         "password": address.password,
-        "ssl": address.tls,
+        **_tls(address),
     }
     if address.form == CLUSTER:
         return ClusterNodes(address, options)
     options |= {"db": address.database, "retry": Retry(NoBackoff(), 0)}
     if address.form == SENTINEL:
-        known = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s, "ssl": address.tls}
-        sentinel = _Sentinel(list(address.hosts), sentinel_kwargs=known | {"retry": Retry(NoBackoff(), 0)})
-        return OneNode(sentinel.master_for(address.service, **options))
+        own = {"username": address.sentinel_username, "password": address.sentinel_password, "db": 0}
+        sentinels = _sentinels(list(address.hosts), sentinel_kwargs=options | own)
+        return OneNode(sentinels.master_for(address.service, **options))
     ((host, port),) = address.hosts
     return OneNode(Redis(host=host, port=port, **options))
+
+
+def _tls(address: ServerAddress) -> dict[str, Any]:
+    """What the client is told of certificates. Raises `StoreError` for files that hold none."""
+    if not address.tls:
+        return {"ssl": False}
+    files = {"ssl_ca_certs": address.ca_certs, "ssl_certfile": address.certfile, "ssl_keyfile": address.keyfile}
+    named = {option: file for option, file in files.items() if file}
+    try:
+        context = ssl.create_default_context(cafile=address.ca_certs or None)
+        if address.certfile:
+            context.load_cert_chain(address.certfile, address.keyfile or None)
+    except OSError as error:
+        said = ", ".join(f"{option}={file}" for option, file in named.items())
+        raise StoreError(f"the certificates cannot be read ({said}): {error}") from error
+    # some releases of the client take any name in a certificate unless they are told
+    return {"ssl": True, "ssl_cert_reqs": "required", "ssl_check_hostname": True, **named}
+
+
+class Sentinels(Sentinel):
+    """Those who know the master. Asked as the client asks them; but it does not tell why none of them does."""
+
+    def discover_master(self, service_name: str) -> tuple[str, int]:
+        """Host and port of the master. Raises `MasterNotFoundError`, with what each of them said."""
+        said = []
+        each: Any = self.sentinels
+        is_up: Any = self.check_master_state
+        for number, one in enumerate(each):
+            where = "{host}:{port}".format(**one.connection_pool.connection_kwargs)
+            try:
+                state = one.sentinel_masters().get(service_name)
+            except RedisError as error:
+                said.append(f"{where}: {error}")
+                continue
+            if state and is_up(state, service_name):
+                # who knew it last time is asked first
+                each.insert(0, each.pop(number))
+                return state["ip"], state["port"]
+            said.append(f"{where} knows no master {service_name!r} that is up")
+        raise MasterNotFoundError("; ".join(said))
+
+
+_sentinels: Any = Sentinels
 
 
 class OneNode:

@@ -1,8 +1,8 @@
-"""What tiercel needs from outside, as narrow protocols: stores, providers, a clock. Adapters implement them."""
+"""Where the log and what it teaches are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -10,7 +10,8 @@ from typing import NamedTuple, Protocol
 from tiercel.core.statistics.fold import Deltas
 from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
-from tiercel.domain.events import Event, Feedback, Outcome
+from tiercel.domain.events import Event, Feedback, Outcome, Signal
+from tiercel.ports.presence import Presence
 
 Fold = Callable[[Sequence[Event]], Deltas]
 
@@ -19,18 +20,6 @@ Position = tuple[int, ...]
 
 START: Position = ()
 """Before everything that any log ever held."""
-
-
-class Clock(Protocol):
-    """Where time comes from."""
-
-    def now(self) -> datetime:
-        """The time of day, aware UTC."""
-        ...
-
-    def monotonic_s(self) -> float:
-        """Seconds that never step back; for durations."""
-        ...
 
 
 class Span(NamedTuple):
@@ -119,6 +108,13 @@ class EventStore(Protocol):
         """The newest first; each when it fired and again when it was resolved."""
         ...
 
+    def signals(self, agent_id: str, after: str, limit: int) -> Sequence[Signal]:
+        """Up to `limit` signals to an agent or to all, in the order of the log: those after the one of the id `after`.
+
+        From the oldest that is kept, where `after` is "" or the id of none that is. Cost independent of history.
+        """
+        ...
+
     def feedback_history(self, workflow: str, stage: str, tier: str | None, limit: int) -> Sequence[Feedback]:
         """The newest `limit` ratings of a stage (of one tier, or of all), newest first. Cost independent of history."""
         ...
@@ -164,122 +160,15 @@ class StateStore(Protocol):
 
 
 class Store(EventStore, StateStore, Protocol):
-    """One place that keeps both, atomically."""
+    """One place that keeps both, atomically; and beside them who is there."""
 
     url: str
 
-    def close(self) -> None:
-        """Release what is held; idempotent."""
-        ...
-
-
-class Outbox(Protocol):
-    """Events on their way to a store that is away, in the order they came. What `add` returned for survives a crash.
-
-    It belongs to one process, and one thread at a time uses it; any may ask `about` what waits.
-    """
-
     @property
-    def waiting(self) -> int:
-        """How many events are to be delivered yet."""
-        ...
-
-    @property
-    def limit(self) -> int:
-        """How many may wait; whoever adds sees to it."""
-        ...
-
-    def add(self, events: Sequence[Event]) -> None:
-        """Keep `events`, all or none of them.
-
-        Raises `StoreError` where that cannot be, `InvalidInput` for an event that cannot be written down.
-        """
-        ...
-
-    def next(self, limit: int) -> tuple[Sequence[Event], int]:
-        """Up to `limit` events that have waited longest, and a mark for `delivered`: 0 where nothing waits.
-
-        Those that were damaged are left out. Raises `StoreError` where they cannot be read now.
-        """
-        ...
-
-    def delivered(self, mark: int) -> None:
-        """What the last `next` gave wait no longer. After a crash some of them may wait again."""
-        ...
-
-    def about(self, decision_id: str) -> Sequence[Event]:
-        """The decision of that id and its outcomes, as far as they wait, in order. Raises `StoreError`."""
+    def presence(self) -> Presence:
+        """Who is there, kept in the same place."""
         ...
 
     def close(self) -> None:
-        """Release what is held; what waits is kept for the next process. Idempotent."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """How far a log was copied: the position of the last event that was, and its id ("" where there is none)."""
-
-    position: Position
-    event_id: str = ""
-
-
-class Archive(Protocol):
-    """A copy of the log, in its order, that outlives it. What `mark` says was copied survives the end of the process.
-
-    `add` gathers and writes as memory demands; what was added since the last writing is lost in a crash, and `mark`
-    then says where to go on.
-    """
-
-    @property
-    def mark(self) -> Mark | None:
-        """How far the log was copied; None where nothing was begun."""
-        ...
-
-    def begin(self, position: Position) -> None:
-        """What is added next was logged after `position`; what is missing before stays missing."""
-        ...
-
-    def add(self, events: Sequence[Event], position: Position) -> None:
-        """The next events of the log, at least one, after which one has read up to `position`."""
-        ...
-
-    def flush(self) -> None:
-        """Write what was added."""
-        ...
-
-
-class ByteStream(Protocol):
-    """Bytes as they arrive. Closing it, begun or not, ends the call behind it; errors are `ProviderError`s."""
-
-    def __aiter__(self) -> ByteStream: ...
-
-    async def __anext__(self) -> bytes: ...
-
-    async def aclose(self) -> None:
-        """End the call; idempotent."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderResponse:
-    """The head of an upstream's answer, and its body as it arrives."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: ByteStream
-
-
-class Provider(Protocol):
-    """Someone who runs models behind an OpenAI-compatible endpoint."""
-
-    async def chat(self, body: bytes, *, stream: bool, timeout_s: float) -> ProviderResponse:
-        """Send one chat completion request and return when the answer's head has arrived.
-
-        Raises `ProviderUnreachable` or `ProviderTimeout`. An error status is returned, not raised.
-        """
-        ...
-
-    async def close(self) -> None:
-        """Close the connections."""
+        """Release what is held; idempotent."""
         ...

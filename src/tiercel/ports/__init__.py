@@ -1,0 +1,37 @@
+"""What tiercel needs from outside, as narrow protocols: stores, providers, a clock. Adapters implement them."""
+
+from tiercel.ports.calls import ByteStream, Provider, ProviderResponse
+from tiercel.ports.clock import Clock
+from tiercel.ports.copies import Archive, Mark, Outbox
+from tiercel.ports.presence import Presence
+from tiercel.ports.stores import (
+    START,
+    Appended,
+    DecisionRecord,
+    EventStore,
+    Fold,
+    Position,
+    Span,
+    StateStore,
+    Store,
+)
+
+__all__ = [
+    "START",
+    "Appended",
+    "Archive",
+    "ByteStream",
+    "Clock",
+    "DecisionRecord",
+    "EventStore",
+    "Fold",
+    "Mark",
+    "Outbox",
+    "Position",
+    "Presence",
+    "Provider",
+    "ProviderResponse",
+    "Span",
+    "StateStore",
+    "Store",
+]

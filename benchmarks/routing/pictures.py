@@ -11,7 +11,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tiercel.core.replay.hull import Hull, Point
+from tiercel.core.hull import Hull, Point
 
 _STEPS = 60
 _DRAWN = ("contextual", "segment", "thompson", "paretobandit", "paretobandit + task", "vowpalwabbit squarecb")

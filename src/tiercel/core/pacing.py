@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import NamedTuple
 
+from tiercel.core.hull import Corners, upper_hull
+
 NEVER = 1e12
 """A price of money at which only the cheapest model is chosen."""
 
 _LEAST = 1e-15
-Hull = tuple[tuple[float, float], ...]
-"""(cost in USD, quality) of the models worth choosing for one request at some price of money, cheapest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,24 +43,6 @@ class Goal:
         return self.budget_usd is None and self.target_quality is None and self.price is None
 
 
-def hull(points: Iterable[tuple[float, float]]) -> Hull:
-    """The upper hull of (cost, quality), from the cheapest to the best."""
-    found: list[tuple[float, float]] = []
-    for cost, quality in sorted(points):
-        if found:
-            if quality <= found[-1][1]:
-                continue
-            if cost == found[-1][0]:
-                found.pop()
-        while len(found) > 1:
-            (c0, q0), (c1, q1) = found[-2], found[-1]
-            if (q1 - q0) * (cost - c1) > (quality - q1) * (c1 - c0):
-                break
-            found.pop()
-        found.append((cost, quality))
-    return tuple(found)
-
-
 Points = Mapping[str, tuple[float, float]]
 """Of every model, what it is expected to cost in USD, and its quality."""
 
@@ -76,7 +58,7 @@ class Climb(NamedTuple):
     steps: tuple[tuple[float, float, float], ...]
 
 
-def climb(points: Hull) -> Climb:
+def climb(points: Corners) -> Climb:
     """The climb up a hull."""
     cost_usd, quality = points[0]
     steps = tuple(((q1 - q0) / max(c1 - c0, _LEAST), c1 - c0, q1 - q0) for (c0, q0), (c1, q1) in pairwise(points))
@@ -223,7 +205,7 @@ class Pacer:
     def first_price(self, points: Points) -> float:
         """The price of money for the very first request, whose models have these (cost, quality)."""
         best = max(quality for _, quality in points.values())
-        return self._solve([climb(hull(points.values()))], best)
+        return self._solve([climb(upper_hull(points.values()))], best)
 
     def room(self) -> float | None:
         """What the request may spend at most, in USD; None without a budget.
@@ -256,7 +238,7 @@ class Pacer:
                 self.bucket.reserve(decision_id, cost_usd)
             if self.goal.price is not None:
                 return
-            self._climbs.append(climb(hull(points.values())))
+            self._climbs.append(climb(upper_hull(points.values())))
             if self.goal.budget_usd is None:
                 self._given_away += (given_away - self._given_away) * 2.0 / self.settings.window
                 if self.goal.target_quality is None:

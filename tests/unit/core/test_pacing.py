@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.told import tell
+from tiercel.core.hull import upper_hull
 from tiercel.core.pacing import (
     NEVER,
     Bucket,
@@ -20,7 +21,6 @@ from tiercel.core.pacing import (
     PacingSettings,
     Points,
     climb,
-    hull,
     price_for_quality,
     price_for_spend,
 )
@@ -46,7 +46,7 @@ def means(stream: list[list[Point]], price: float) -> Point:
 
 @given(points, st.floats(0, 1_000))
 def test_the_hull_has_what_is_best_at_any_price(options: list[Point], price: float) -> None:
-    found = hull(options)
+    found = upper_hull(options)
     assert set(found) <= set(options)
     best = max(q - price * c for c, q in options)
     assert max(q - price * c for c, q in found) == pytest.approx(best, abs=1e-12)
@@ -68,7 +68,7 @@ def prices(stream: list[list[Point]]) -> list[float]:
 
 @given(requests, st.floats(0, 0.6))
 def test_the_price_for_a_spend_is_the_lowest_that_keeps_it(stream: list[list[Point]], mean_usd: float) -> None:
-    price = price_for_spend([climb(hull(options)) for options in stream], mean_usd)
+    price = price_for_spend([climb(upper_hull(options)) for options in stream], mean_usd)
     cheapest = means(stream, NEVER)[0]
     spent = means(stream, price)[0]
     if cheapest <= mean_usd:
@@ -79,7 +79,7 @@ def test_the_price_for_a_spend_is_the_lowest_that_keeps_it(stream: list[list[Poi
 
 @given(requests, st.floats(0, 1.0))
 def test_the_price_for_a_quality_is_the_highest_that_reaches_it(stream: list[list[Point]], quality: float) -> None:
-    price = price_for_quality([climb(hull(options)) for options in stream], quality)
+    price = price_for_quality([climb(upper_hull(options)) for options in stream], quality)
     best = means(stream, 0.0)[1]
     reached = means(stream, price)[1]
     assert reached >= min(quality, best) - 1e-9

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from rich.text import Text
 
-from tiercel.core.replay.hull import Hull, Point
+from tiercel.core.hull import Hull, Point
 
 WIDTH, HEIGHT = 60, 13
 _MARGIN = 7

@@ -14,7 +14,7 @@ from tiercel.apps.demo.baselines import Figures
 from tiercel.apps.demo.learned import Learned, Move, Standing
 from tiercel.apps.demo.replay import Progress
 from tiercel.apps.demo.table import MODELS, Prompt
-from tiercel.core.replay.hull import Hull, Point
+from tiercel.core.hull import Hull, Point
 from tiercel.domain.catalogue import ModelTier
 
 CHEAPEST, BEST = "always cheapest", "always best"

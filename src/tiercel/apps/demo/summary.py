@@ -12,7 +12,7 @@ from tiercel.apps.demo.display import dollars, tier_style, tier_text
 from tiercel.apps.demo.picture import Mark, picture
 from tiercel.apps.demo.result import BEST, MIX, OTHERS, RANDOM, Result
 from tiercel.apps.demo.table import MODELS, latencies
-from tiercel.core.replay.hull import Point
+from tiercel.core.hull import Point
 
 
 def summarise(console: Console, result: Result) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from tiercel.apps.evaluation.result import Evaluation
 from tiercel.apps.evaluation.study import Study
+from tiercel.core.hull import Hull, Point
 from tiercel.core.replay.figures import Result
-from tiercel.core.replay.hull import Hull, Point
 from tiercel.domain.errors import InvalidInput, MissingDependency
 
 if TYPE_CHECKING:

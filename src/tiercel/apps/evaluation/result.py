@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from tiercel.apps.evaluation.study import Job, Study, settings_json
+from tiercel.core.hull import Point
 from tiercel.core.replay.baselines import baselines, hull_of_table
 from tiercel.core.replay.catalogue import tier_of
 from tiercel.core.replay.figures import Result, RunFigures, result_of
 from tiercel.core.replay.frontier import CurveFigures, curve_figures, hull_figures
-from tiercel.core.replay.hull import Point
 from tiercel.core.replay.reactions import ReactionSummary
 
 INTERVALS = "95 %, Student's t over the repeats; a baseline's are exact"

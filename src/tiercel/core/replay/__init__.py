@@ -8,7 +8,6 @@ and some of the ratings, and learns; what the other models would have done only 
     world      scenarios: what changes while requests come
     books      what is done with one request
     driver     the replay: a trace of every request
-    hull       the best that fixed mixes of the models can do
     baselines  the choices without learning
     figures    a trace -> figures; several -> means with intervals
     reactions  a trace -> how soon the policy acted on a change

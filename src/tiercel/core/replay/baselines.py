@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from math import fsum
 
+from tiercel.core.hull import Hull, Point
 from tiercel.core.replay.figures import Interval, Result
-from tiercel.core.replay.hull import Hull, Point
 from tiercel.core.replay.table import ModelFigures, OutcomeTable, Query, Recorded
 
 Weights = tuple[float, ...]

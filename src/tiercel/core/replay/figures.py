@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from math import fsum
 from statistics import fmean, median
 
+from tiercel.core.hull import Hull, Point
 from tiercel.core.replay.driver import Step, Trace
-from tiercel.core.replay.hull import Hull, Point
 from tiercel.core.replay.reactions import Reaction, ReactionSummary, reactions, summary_of
 from tiercel.core.replay.table import mean_or_none
 from tiercel.core.statistics.intervals import t_interval

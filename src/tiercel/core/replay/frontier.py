@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
 
+from tiercel.core.hull import Hull, Point, area
 from tiercel.core.replay.baselines import hull_of_table
-from tiercel.core.replay.hull import Hull, Point, area
 from tiercel.core.replay.table import OutcomeTable
 from tiercel.domain.errors import InvalidInput
 

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from tiercel.core.replay.hull import Hull, Point
+from tiercel.core.hull import Hull, Point
 from tiercel.core.replay.table import OutcomeTable, Query, Recorded
 from tiercel.domain.catalogue import ModelProfile, Price
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiercel.apps.demo.picture import HEIGHT, Mark, picture
-from tiercel.core.replay.hull import Hull, Point
+from tiercel.core.hull import Hull, Point
 
 points = st.builds(Point, cost_usd=st.floats(1e-6, 1.0), quality=st.floats(0.0, 1.0))
 

@@ -14,7 +14,7 @@ from tiercel.apps.demo.replay import Plan, Progress
 from tiercel.apps.demo.result import Result, result_of
 from tiercel.apps.demo.summary import summarise
 from tiercel.apps.demo.table import MODELS, prompts
-from tiercel.core.replay.hull import Hull, Point
+from tiercel.core.hull import Hull, Point
 
 CHEAP, CAPABLE, PREMIUM = (model.model_id for model in MODELS)
 EASY = ("gsm8k", "arc_challenge")

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from support.outcomes import outcomes, rows_of
+from tiercel.core.hull import Point
 from tiercel.core.replay.frontier import budgets, curve_figures, hull_figures
-from tiercel.core.replay.hull import Point
 from tiercel.core.replay.table import Recorded, table_of
 from tiercel.domain.errors import InvalidInput
 

@@ -1,4 +1,7 @@
-"""The hindsight hull: the best mean quality that drawing between fixed models can buy at a mean cost.
+"""Upper hulls of cost and quality: what is worth its money.
+
+Of one request's models those worth choosing; of fixed models in hindsight, the best mean quality that drawing between
+them can buy at a mean cost.
 
 A static mix sends each request to one of two models by the throw of a coin, whatever the request. Which mixes are worth
 it is known only in hindsight. A router that reads requests has to lie above this curve to be worth its trouble.
@@ -12,7 +15,26 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from tiercel.core.pacing import hull
+Corners = tuple[tuple[float, float], ...]
+"""(cost in USD, quality), cheapest first, each dearer and better than the last."""
+
+
+def upper_hull(points: Iterable[tuple[float, float]]) -> Corners:
+    """The upper hull of (cost, quality), from the cheapest to the best."""
+    found: list[tuple[float, float]] = []
+    for cost, quality in sorted(points):
+        if found:
+            if quality <= found[-1][1]:
+                continue
+            if cost == found[-1][0]:
+                found.pop()
+        while len(found) > 1:
+            (c0, q0), (c1, q1) = found[-2], found[-1]
+            if (q1 - q0) * (cost - c1) > (quality - q1) * (c1 - c0):
+                break
+            found.pop()
+        found.append((cost, quality))
+    return tuple(found)
 
 
 class Point(NamedTuple):
@@ -34,7 +56,7 @@ class Hull:
     @classmethod
     def of(cls, points: Iterable[Point]) -> Hull:
         """The hull of at least one point."""
-        return cls(tuple(Point(*vertex) for vertex in hull(points)))
+        return cls(tuple(Point(*vertex) for vertex in upper_hull(points)))
 
     def quality_at(self, cost_usd: float) -> float:
         """The best quality for `cost_usd`. For less than the cheapest point costs it is the cheapest point's."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiercel.core.replay.hull import Hull, Point, area
+from tiercel.core.hull import Hull, Point, area
 
 costs = st.floats(1e-6, 1.0, allow_subnormal=False)
 points = st.lists(st.builds(Point, costs, st.floats(0.0, 1.0)), min_size=1, max_size=8)

@@ -35,7 +35,7 @@ _RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class AlertType(StrEnum):
-    """What is wrong. `threshold_breach` is for rules of one's own; no built-in rule raises it."""
+    """What is wrong. `threshold_breach` is what rules of one's own raise, `drift` what change detection does."""
 
     HIGH_LATENCY = "high_latency"
     LOW_SUCCESS_RATE = "low_success_rate"
@@ -44,14 +44,19 @@ class AlertType(StrEnum):
     NO_MODELS_AVAILABLE = "no_models_available"
     RAPID_FAILURES = "rapid_failures"
     QUALITY_DECLINE = "quality_decline"
+    DRIFT = "drift"
 
 
 class AlertKey(NamedTuple):
-    """What an alert is about: at most one alert of a key is active. A model, a segment, or neither: everything."""
+    """What an alert is about: at most one alert of a key is active. A model, a segment, or neither: everything.
+
+    `rule` is the name of the rule that was breached, or of the figure that changed; "" for what tiercel watches anyway.
+    """
 
     alert_type: AlertType
     model_id: str | None = None
     segment: Segment = ()
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +64,7 @@ class Alert:
     """One alert. Times are aware UTC; `resolved_at` is None while it is active.
 
     `metric_value` is what was measured and `threshold_value` what it is compared with: ms, rates in 0..1, counts.
-    `segment` is the stage or agent whose quality declines.
+    `segment` is the stage or agent it is about; `rule` is that of its `AlertKey`.
     """
 
     alert_id: str
@@ -69,6 +74,7 @@ class Alert:
     message: str
     model_id: str | None = None
     segment: Segment = ()
+    rule: str = ""
     metric_value: float | None = None
     threshold_value: float | None = None
     resolved_at: datetime | None = None
@@ -86,7 +92,7 @@ class Alert:
     @property
     def key(self) -> AlertKey:
         """What it is about."""
-        return AlertKey(self.alert_type, self.model_id, self.segment)
+        return AlertKey(self.alert_type, self.model_id, self.segment, self.rule)
 
     def resolved(self, at: datetime) -> Alert:
         """The same alert, over since `at`."""

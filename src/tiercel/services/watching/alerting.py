@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 
@@ -34,6 +34,14 @@ _LOG_LEVELS = {
 }
 _NO_REASONS: Mapping[str, str] = MappingProxyType({})
 
+BreachSource = Callable[[int], Mapping[AlertKey, Breach]]
+"""What is breached at a time (microseconds since the epoch, of the learner's clock), by what it is about.
+
+It is asked with every check, every few seconds, and gives all that is wrong then, not only what is new: what it no
+longer gives is over once it was missing for `resolve_after_s`. Its keys are its own. It must be quick whatever the
+history, and must not call the `Alerting` that asks it.
+"""
+
 
 class Alerting:
     """Watches what the learner knows. Thread-safe.
@@ -50,6 +58,7 @@ class Alerting:
         self._learner = learner
         self._clock = clock or learner.clock
         self._lock = threading.Lock()
+        self._sources: tuple[BreachSource, ...] = ()
         self._alarms: dict[AlertKey, Alarm] = {}
         self._active: dict[AlertKey, Alert] = {}
         self._history: dict[str, Alert] = {}
@@ -74,6 +83,10 @@ class Alerting:
                 self._history.values(), key=lambda alert: (alert.timestamp, alert.severity.rank, alert.id), reverse=True
             )
 
+    def watch(self, source: BreachSource) -> None:
+        """Ask `source` as well with every check: alerts of its breaches fire, escalate and resolve as all others do."""
+        self._sources = (*self._sources, source)
+
     def check(self) -> list[Alert]:
         """Look once: the alerts that fire now, the worst first.
 
@@ -83,7 +96,10 @@ class Alerting:
         """
         with self._lock:
             self._remember()
-            seen = breaches(self._learner.knowledge, self.thresholds, micros(self._learner.clock.now()))
+            now_us = micros(self._learner.clock.now())
+            seen = breaches(self._learner.knowledge, self.thresholds, now_us)
+            for source in self._sources:
+                seen.update(source(now_us))
             refused, self._refused = self._refused, None
             if refused is not None:
                 seen[AlertKey(AlertType.NO_MODELS_AVAILABLE)] = no_models_breach(refused)
@@ -140,6 +156,7 @@ class Alerting:
             message=breach.message,
             model_id=key.model_id,
             segment=key.segment,
+            rule=key.rule,
             metric_value=breach.metric_value,
             threshold_value=breach.threshold_value,
         )

@@ -30,6 +30,7 @@ def test_every_path_is_documented_with_its_methods() -> None:
         config.ProviderSettings,
         config.RouteSettings,
         JudgeSettings,
+        config.KeySettings,
         config.ServerSettings,
         config.FeedbackSettings,
         AdaptiveConfig,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from tiercel.config.environment import PROCESS, key_is_set
+from tiercel.config.environment import PROCESS, access_key_problem, key_is_set
 from tiercel.config.problems import did_you_mean
 from tiercel.config.settings import RouteSettings, Settings
+from tiercel.config.urls import is_loopback
 from tiercel.domain.catalogue import CAPABILITIES
 from tiercel.domain.errors import Problem
 
@@ -33,6 +33,7 @@ _USED_BY: Mapping[str, Collection[str]] = {
 def advice(settings: Settings, *, environment: Mapping[str, str] = PROCESS) -> list[Problem]:
     """What to look at again; nothing of it keeps tiercel from running."""
     return [
+        *_about_access(settings, environment),
         *_about_models(settings),
         *_about_providers(settings, environment),
         *_about_routes(settings),
@@ -42,6 +43,15 @@ def advice(settings: Settings, *, environment: Mapping[str, str] = PROCESS) -> l
 
 def _note(path: str, message: str, found: str = "") -> Problem:
     return Problem(path, message, found, "advice")
+
+
+def _about_access(settings: Settings, environment: Mapping[str, str]) -> Iterator[Problem]:
+    for i, key in enumerate(settings.keys):
+        if wrong := access_key_problem(key, environment):
+            yield _note(f"keys[{i}].key_env", f"{wrong}: the gateway will not start")
+    if not settings.keys and not is_loopback(settings.server.host):
+        message = "beyond this machine the gateway asks for [[keys]]"
+        yield _note("server.host", message, repr(settings.server.host))
 
 
 def _about_models(settings: Settings) -> Iterator[Problem]:
@@ -110,7 +120,4 @@ def _about_agents(settings: Settings) -> Iterator[Problem]:
 
 def _is_local(url: str) -> bool:
     host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+    return is_loopback(host) or host.endswith(".localhost")

@@ -16,7 +16,9 @@ from tiercel.domain.errors import Problem
 from tiercel.domain.names import name_problem
 
 _HOUR_S = 3600
+_SESSION_S = (60, 30 * 86_400)
 _TEN_YEARS_S = 10 * 365 * 86_400
+_HOST = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _JUDGE_OWN = ("model", "messages", "stream", "stream_options", "n")
 _MODES = ("target_quality", "budget_usd_per_request", "quality_weight", "cost_weight", "latency_weight")
@@ -92,6 +94,19 @@ def _retention(value: float) -> float:
     return value
 
 
+def _session_s(value: float) -> float:
+    least, most = _SESSION_S
+    if not least <= value <= most:
+        raise _fail("range", f"must be between {least} (a minute) and {most} (30 days), in seconds")
+    return value
+
+
+def _host(value: str) -> str:
+    if not _HOST.fullmatch(value):
+        raise _fail("value", "must be a name or address as it stands in links, like tiercel.example.com or host:8443")
+    return value.lower()
+
+
 def _variable(value: str) -> str:
     if not _VARIABLE.fullmatch(value):
         message = "must be the name of an environment variable, like OPENAI_API_KEY; never the key itself"
@@ -138,5 +153,8 @@ Outbox = Annotated[bool | str, PlainValidator(_outbox)]
 Retention = Annotated[float, AfterValidator(_retention)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Variable = Annotated[str, AfterValidator(_variable)]
+HostName = Annotated[str, AfterValidator(_host)]
+SessionLength = Annotated[float, AfterValidator(_session_s)]
+RoleName = Annotated[str, AfterValidator(known("role"))]
 JudgeOptions = Annotated[dict[str, Any], AfterValidator(_judge_options)]
 Glob = Annotated[str, AfterValidator(_glob)]

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from tiercel.config.environment import PROCESS, key_is_set
-from tiercel.config.settings import ProviderSettings, RouteSettings, Settings
+from tiercel.config.environment import PROCESS, access_key_problem, key_is_set
+from tiercel.config.settings import KeySettings, ProviderSettings, RouteSettings, Settings
 from tiercel.config.urls import without_password
 from tiercel.domain.catalogue import Agent, ModelProfile
 
@@ -22,7 +22,8 @@ def describe(
     sources = price_sources or {}
     return {
         "store": {**asdict(settings.store), "url": without_password(settings.store.url)},
-        "server": asdict(settings.server),
+        "server": {**asdict(settings.server), "public_hosts": list(settings.server.public_hosts)},
+        "keys": [_key(key, environment) for key in settings.keys],
         "tiers": list(settings.tiers),
         "providers": [_provider(provider, environment) for provider in settings.providers],
         "models": [_model(model, sources.get(model.model_id)) for model in settings.models],
@@ -32,6 +33,11 @@ def describe(
         "adaptive": asdict(settings.adaptive),
         "alerts": asdict(settings.alerts),
     }
+
+
+def _key(key: KeySettings, environment: Mapping[str, str]) -> dict[str, Any]:
+    sound = not access_key_problem(key, environment)
+    return {"name": key.name, "role": str(key.role), "key_env": key.key_env, "key_is_set": sound}
 
 
 def _provider(provider: ProviderSettings, environment: Mapping[str, str]) -> dict[str, Any]:

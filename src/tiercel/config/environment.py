@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from tiercel.config.settings import ProviderSettings, Settings
+from tiercel.config.settings import KeySettings, ProviderSettings, Settings
 from tiercel.domain.errors import ConfigurationError, Problem
 
 STORE_VARIABLE = "TIERCEL_STORE"
@@ -24,6 +24,10 @@ def config_path(environment: Mapping[str, str] = PROCESS) -> Path | None:
     """The configuration file in TIERCEL_CONFIG, or None where it is not set or empty."""
     path = environment.get(CONFIG_VARIABLE, "").strip()
     return Path(path) if path else None
+
+
+MIN_KEY_LENGTH = 16
+"""Characters of a key for the gateway: fewer could be guessed."""
 
 
 def key_is_set(provider: ProviderSettings, environment: Mapping[str, str] = PROCESS) -> bool:
@@ -47,3 +51,38 @@ def provider_keys(settings: Settings, environment: Mapping[str, str] = PROCESS) 
         provider.id: environment.get(provider.api_key_env, "").strip() if provider.api_key_env else ""
         for provider in settings.providers
     }
+
+
+def access_keys(settings: Settings, environment: Mapping[str, str] = PROCESS) -> dict[str, str]:
+    """The keys for the gateway by the names they have in the file. Never log or show them.
+
+    Raises `ConfigurationError` with what is wrong with every one: not set, too short, not fit for a header, the same as
+    another.
+    """
+    found: dict[str, str] = {}
+    problems: list[Problem] = []
+    for i, key in enumerate(settings.keys):
+        secret = environment.get(key.key_env, "").strip()
+        wrong = access_key_problem(key, environment)
+        if not wrong and secret in found.values():
+            wrong = f"the environment variable {key.key_env} holds the same key as another: who calls could not be told"
+        if wrong:
+            problems.append(Problem(f"keys[{i}].key_env", wrong))
+        else:
+            found[key.name] = secret
+    if problems:
+        raise ConfigurationError(problems)
+    return found
+
+
+def access_key_problem(key: KeySettings, environment: Mapping[str, str] = PROCESS) -> str:
+    """What is wrong with what a key's variable holds, or ""."""
+    secret = environment.get(key.key_env, "").strip()
+    variable = f"the environment variable {key.key_env}"
+    if not secret:
+        return f"{variable} is not set"
+    if len(secret) < MIN_KEY_LENGTH:
+        return f"{variable} holds {len(secret)} characters; a key has at least {MIN_KEY_LENGTH}"
+    if not (secret.isascii() and secret.isprintable() and " " not in secret):
+        return f"{variable} holds what no header can carry: a key is printable ASCII without blanks"
+    return ""

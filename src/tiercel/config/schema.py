@@ -15,6 +15,7 @@ from tiercel.config.checks import (
     Count,
     Fraction,
     Glob,
+    HostName,
     JudgeOptions,
     Mode,
     Name,
@@ -22,6 +23,8 @@ from tiercel.config.checks import (
     Outbox,
     Positive,
     Retention,
+    RoleName,
+    SessionLength,
     StoreUrl,
     Tier,
     Variable,
@@ -68,6 +71,16 @@ class ServerSection(Section):
     max_body_bytes: Count = _SERVER.max_body_bytes
     seed: Annotated[int, Field(ge=0)] | None = None
     forward_metadata: bool = False
+    public_hosts: list[HostName] = Field(default_factory=list)
+    session_s: SessionLength = _SERVER.session_s
+
+
+class KeySection(Section):
+    """[[keys]]."""
+
+    name: Annotated[Name, AfterValidator(unique("key"))]
+    key_env: Variable
+    role: RoleName
 
 
 class ProviderSection(Section):
@@ -159,6 +172,7 @@ class File(Section):
 
     store: StoreSection = StoreSection()
     server: ServerSection = ServerSection()
+    keys: list[KeySection] = Field(default_factory=list)
     tiers: Annotated[list[Annotated[Name, AfterValidator(unique("tier"))]], Field(min_length=1)] = list(DEFAULT_TIERS)
     providers: list[ProviderSection] = Field(default_factory=list)
     models: list[ModelSection] = Field(default_factory=list)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from tiercel.core.adaptive import AdaptiveConfig
 from tiercel.core.grading import JudgeSettings
+from tiercel.domain.access import Role
 from tiercel.domain.alerts import AlertThresholds
 from tiercel.domain.catalogue import DEFAULT_TIERS, Agent, ModelProfile
 
@@ -76,8 +77,21 @@ class RouteSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeySettings:
+    """[[keys]]: who may use the gateway, and as what. The key is named by its environment variable."""
+
+    name: str
+    key_env: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    """[server]: the gateway. `seed` makes the draws of requests that carry an x-request-id reproducible."""
+    """[server]: the gateway. `seed` makes the draws of requests that carry an x-request-id reproducible.
+
+    `public_hosts` are further names (or name:port) under which browsers may reach it. A session that was begun with a
+    key lasts `session_s`.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -85,6 +99,8 @@ class ServerSettings:
     max_body_bytes: int = 32 * 1024 * 1024
     seed: int | None = None
     forward_metadata: bool = False
+    public_hosts: tuple[str, ...] = ()
+    session_s: float = 12 * 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +118,7 @@ class Settings:
 
     store: StoreSettings = field(default_factory=StoreSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
+    keys: tuple[KeySettings, ...] = ()
     providers: tuple[ProviderSettings, ...] = ()
     models: tuple[ModelProfile, ...] = ()
     tiers: tuple[str, ...] = DEFAULT_TIERS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -69,6 +70,14 @@ def base_url_problem(path: str, url: str) -> Problem | None:
     if parts.query or parts.fragment:
         return Problem(path, "must end with its path: no ? or #", _shown(url))
     return None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name is this machine's own, whatever a name service says."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def without_password(url: str) -> str:

@@ -14,6 +14,7 @@ from tiercel.config.checks import Vocabulary
 from tiercel.config.problems import did_you_mean, dotted, expectation, is_secret_key, shown
 from tiercel.config.settings import (
     FeedbackSettings,
+    KeySettings,
     ProviderSettings,
     RouteSettings,
     ServerSettings,
@@ -22,11 +23,12 @@ from tiercel.config.settings import (
 )
 from tiercel.core.adaptive import AdaptiveConfig
 from tiercel.core.grading import JudgeSettings
+from tiercel.domain.access import Role
 from tiercel.domain.alerts import AlertThresholds
 from tiercel.domain.catalogue import DEFAULT_TIERS, Agent, AgentStatus, ModelProfile, Price
 from tiercel.domain.errors import ConfigurationError, InvalidInput, Problem
 
-_SECRET = "a secret must not stand in the file: put it into an environment variable and name that in api_key_env"  # noqa: S105 - a message
+_SECRET = "a secret must not stand in the file: put it into an environment variable and name that"  # noqa: S105 - a message
 
 _OWN_RULES: Mapping[str, type[AdaptiveConfig | AlertThresholds]] = {
     "adaptive": AdaptiveConfig,
@@ -59,6 +61,7 @@ def _vocabulary(raw: Mapping[str, Any], policies: Collection[str]) -> Vocabulary
             "model": _ids(raw.get("models", [])),
             "policy": policies,
             "status": tuple(AgentStatus),
+            "role": tuple(Role),
         }
     )
 
@@ -105,7 +108,8 @@ def _problem(details: ErrorDetails) -> Problem:
 def _unknown_key(location: tuple[int | str, ...], value: object, known: Collection[str]) -> Problem:
     key = str(location[-1])
     if is_secret_key(key):
-        return Problem(dotted(location), _SECRET, "", "value")
+        place = next((name for name in known if name.endswith("_env")), "")
+        return Problem(dotted(location), _SECRET + (f" in {place}" if place else ""), "", "value")
     hint = did_you_mean(key, known) or f"; known here: {', '.join(known)}"
     return Problem(dotted(location), f"is no key tiercel knows{hint}", shown(value), "unknown")
 
@@ -129,7 +133,8 @@ def _section_in(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - an
 def _settings(file: schema.File) -> Settings:
     return Settings(
         store=StoreSettings(**dict(file.store)),
-        server=ServerSettings(**dict(file.server)),
+        server=ServerSettings(**{**dict(file.server), "public_hosts": tuple(file.server.public_hosts)}),
+        keys=tuple(KeySettings(name=key.name, key_env=key.key_env, role=Role(key.role)) for key in file.keys),
         providers=tuple(ProviderSettings(**_given(provider)) for provider in file.providers),
         models=tuple(_model(model) for model in file.models),
         tiers=tuple(file.tiers),

@@ -53,6 +53,8 @@ def test_nothing_to_say_of_a_sound_file() -> None:
         ('[[routes]]\nmodel="m"', "routes[0].model", "is not used by the policy 'contextual'"),
         ('[[routes]]\n[[routes]]\nmatch="a/b"', "routes[1].match", "routes[0] stands before it"),
         ('[[routes]]\nmatch="a*/*"\n[[routes]]\nmatch="ab/*"', "routes[1].match", "routes[0] stands before it"),
+        ('[[keys]]\nname="a"\nkey_env="NONE"\nrole="admin"', "keys[0].key_env", "NONE is not set"),
+        ('[server]\nhost="0.0.0.0"', "server.host", "asks for [[keys]]"),
         ('[[agents]]\nid="a"\nrequired=["codin"]', "agents[0].required[0]", "did you mean 'coding'?"),
         ('[[agents]]\nid="a"\npreferred=["vision"]', "agents[0].preferred[0]", "no model has this capability"),
     ],

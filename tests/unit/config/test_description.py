@@ -15,6 +15,10 @@ api_key_env = "P_KEY"
 [[providers]]
 id = "q"
 base_url = "https://q.example/v1"
+[[keys]]
+name = "ops"
+key_env = "OPS_KEY"
+role = "admin"
 [[models]]
 id = "m"
 provider = "p"
@@ -39,6 +43,10 @@ def test_secrets_are_not_shown_only_whether_they_are_set() -> None:
     settings = parse(TEXT, "a.toml", policies=POLICIES)
     shown = describe(settings, environment={"P_KEY": "sk-CANARY"})
     assert "CANARY" not in json.dumps(shown)
+    assert shown["keys"] == [{"name": "ops", "role": "admin", "key_env": "OPS_KEY", "key_is_set": False}]
+    shown = describe(settings, environment={"P_KEY": "sk-CANARY", "OPS_KEY": "CANARY" * 3})
+    assert "CANARY" not in json.dumps(shown)
+    assert shown["keys"][0]["key_is_set"]
     assert [p["api_key_is_set"] for p in shown["providers"]] == [True, None]
     shown = describe(settings, environment={})
     assert [p["api_key_is_set"] for p in shown["providers"]] == [False, None]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tiercel.config.file import load, parse
 from tiercel.config.settings import (
     FeedbackSettings,
+    KeySettings,
     ProviderSettings,
     RouteSettings,
     ServerSettings,
@@ -24,6 +25,7 @@ from tiercel.config.settings import (
 from tiercel.config.validation import validated
 from tiercel.core.adaptive import AdaptiveConfig
 from tiercel.core.grading import JudgeSettings
+from tiercel.domain.access import Role
 from tiercel.domain.alerts import AlertThresholds
 from tiercel.domain.catalogue import Agent, ModelProfile, Price
 from tiercel.domain.errors import ConfigurationError, Problem
@@ -32,6 +34,7 @@ POLICIES = ("fixed", "random", "tier-rules", "adaptive-score")
 BROKEN = Path(__file__).with_name("broken.toml")
 PROVIDER = '[[providers]]\nid = "p"\nbase_url = "https://p.example/v1"\n'
 MODEL = '[[models]]\nid = "m"\n'
+KEY = '[[keys]]\nname = "k"\nkey_env = "K"\n'
 JUDGE = MODEL + "[[routes]]\njudge = { %s }"
 
 COMPLETE = """
@@ -48,6 +51,13 @@ timeout_s = 30
 max_body_bytes = 1000
 seed = 7
 forward_metadata = true
+public_hosts = ["Tiercel.example.com", "other:8443"]
+session_s = 600
+
+[[keys]]
+name = "ops"
+key_env = "OPS_KEY"
+role = "admin"
 
 [[providers]]
 id = "openai"
@@ -130,7 +140,10 @@ def test_a_complete_file_gives_every_setting() -> None:
             max_body_bytes=1000,
             seed=7,
             forward_metadata=True,
+            public_hosts=("tiercel.example.com", "other:8443"),
+            session_s=600.0,
         ),
+        keys=(KeySettings(name="ops", key_env="OPS_KEY", role=Role.ADMIN),),
         providers=(
             ProviderSettings(
                 id="openai", base_url="https://api.openai.com/v1", api_key_env="OPENAI_API_KEY", timeout_s=60.0
@@ -287,6 +300,17 @@ def test_all_problems_of_a_file_are_reported_at_once() -> None:
         ('[[providers]]\nid="p"\nbase_url="http://"', "providers[0].base_url", "name a host", "'http://'"),
         ('[[providers]]\nid="p"\nbase_url="http://h:x"', "providers[0].base_url", "must be an address", "'http://h:x'"),
         ('[[providers]]\nid="p"\nbase_url="http://h/?k=v"', "providers[0].base_url", "no ? or #", "'http://h/'"),
+        ("[server]\nsession_s = 59", "server.session_s", "must be between 60", "59"),
+        (
+            '[server]\npublic_hosts = ["https://a"]',
+            "server.public_hosts[0]",
+            "must be a name or address",
+            "'https://a'",
+        ),
+        (KEY + 'role = "root"', "keys[0].role", "must be a role (viewer, caller, admin)", "'root'"),
+        (KEY, "keys[0].role", "is required", ""),
+        (KEY + 'role = "admin"\n' + KEY + 'role = "viewer"', "keys[1].name", "another key has it already", "'k'"),
+        ('[[keys]]\nname="k"\nrole="admin"\nkey_env="sk-CANARY"', "keys[0].key_env", "never the key itself", ""),
         ('[[routes]]\nmatch = ""', "routes[0].match", "must be a glob", "''"),
         ('[[routes]]\nmatch = "a"', "routes[0].match", "did you mean 'a/*'?", "'a'"),
         ("[[routes]]\nprobe_share = 1", "routes[0].probe_share", "must be below 1", "1"),
@@ -336,7 +360,10 @@ def test_a_secret_is_refused_and_never_shown(text: str) -> None:
 
 def test_the_key_itself_is_answered_with_how_to_name_it() -> None:
     (problem,) = problems(PROVIDER + 'api_key = "sk-x"')
-    assert "api_key_env" in problem.message
+    assert "in api_key_env" in problem.message
+    (problem,) = problems('[[keys]]\nname = "a"\nkey_env = "A"\nrole = "admin"\nkey = "CANARY"')
+    assert "in key_env" in problem.message
+    assert "CANARY" not in str(problem)
 
 
 @pytest.mark.parametrize("weights", ["quality_weight = 1\ncost_weight = 2", "latency_weight = 0", ""])

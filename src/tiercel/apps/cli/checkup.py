@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tiercel import bootstrap
 from tiercel.adapters.sqlite_store.outbox import outbox_files, outboxes_of_others, waiting_in
-from tiercel.config.environment import key_is_set
+from tiercel.config.environment import access_key_problem, key_is_set
 from tiercel.config.file import load, with_environment
 from tiercel.config.settings import Settings, StoreSettings
 from tiercel.config.urls import outbox_file, store_file, store_url_problem, without_password
@@ -132,6 +132,11 @@ def _keys(settings: Settings) -> Iterator[Finding]:
             yield Finding(check, OK, f"{provider.api_key_env} is set")
         else:
             yield Finding(check, FAIL, f"{provider.api_key_env} is not set", f"export {provider.api_key_env}=...")
+    for key in settings.keys:
+        wrong = access_key_problem(key)
+        remedy = f"export {key.key_env}=... (python -c 'import secrets; print(secrets.token_urlsafe(32))')"
+        found = wrong or f"{key.key_env} is set; {key.role}"
+        yield Finding(f"key {key.name}", FAIL if wrong else OK, found, remedy if wrong else "")
 
 
 def _store(url: str) -> Iterator[Finding]:

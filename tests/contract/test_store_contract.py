@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from support.happenings import REVIEW, SEGMENTS, alert, at, decision, feedback, outcome, standing
+from support.happenings import REVIEW, SEGMENTS, alert, at, decision, feedback, outcome, signal, standing
 from tiercel.adapters.redis_store.keys import home
 from tiercel.core.logbook import event_time
 from tiercel.core.statistics.buckets import FINEST_US, finest
@@ -59,6 +59,7 @@ EVERYTHING: tuple[Event, ...] = (
     alert(1, seconds=4, resolved_s=5),
     outcome(2, seconds=6.000001, success=False, agent_id="agent_é"),
     feedback("feedback_2", 0.0, seconds=7, segment=agent_segment("a"), model=""),
+    signal(1, seconds=8, to_agent="agent_é"),
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tiercel.domain.alerts import Alert, AlertType, Severity
 from tiercel.domain.decision import Candidate, Decision, Proposal
-from tiercel.domain.events import Feedback, Outcome, StandingChange
+from tiercel.domain.events import Feedback, Outcome, Signal, StandingChange
 from tiercel.domain.request import Segment, stage_segment
 from tiercel.testing import EPOCH
 
@@ -130,6 +130,18 @@ def alert(number: int, *, seconds: float = 0.0, resolved_s: float | None = None)
         metric_value=0.85,
         threshold_value=0.9,
         resolved_at=None if resolved_s is None else at(resolved_s),
+    )
+
+
+def signal(number: int, *, seconds: float = 0.0, from_agent: str = "gpu_1", to_agent: str = "") -> Signal:
+    """What an agent tells another, or all."""
+    return Signal(
+        id=f"signal_{number}",
+        recorded_at=at(seconds),
+        from_agent=from_agent,
+        name="batch done",
+        to_agent=to_agent,
+        payload={"ü": [1, {"x": None}], "share": 0.25},
     )
 
 

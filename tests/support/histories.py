@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from support.happenings import MODELS, SEGMENTS, alert, decision, feedback, outcome, standing
+from support.happenings import MODELS, SEGMENTS, alert, decision, feedback, outcome, signal, standing
 from tiercel.domain.events import Event, Feedback, Label, Outcome
 from tiercel.domain.request import Segment
 
@@ -87,4 +87,5 @@ def events(*, numbers: int = 30, seconds: st.SearchStrategy[float] | None = None
         st.builds(lambda n, s: standing(n, seconds=s, segment=SEGMENTS[n % 3]), number, second),
         st.builds(lambda n, s: alert(n, seconds=s), number, second),
         st.builds(lambda n, s: alert(n, seconds=s, resolved_s=s + 1), number, second),
+        st.builds(lambda n, s: signal(n, seconds=s, to_agent=("", "a", "z")[n % 3]), number, second),
     )

@@ -21,15 +21,18 @@ from tiercel.core.statistics.usage import Usage
 from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import InvalidInput, StoreCorrupt
-from tiercel.domain.events import Event, Feedback, Outcome, StandingChange
+from tiercel.domain.events import Event, Feedback, Outcome, Signal, StandingChange
+from tiercel.domain.presence import Beat
 
 DECISION, OUTCOME, FEEDBACK, STANDING, ALERT = "decision", "outcome", "feedback", "standing", "alert"
+SIGNAL = "signal"
 _KINDS: dict[type[Event], str] = {
     Decision: DECISION,
     Outcome: OUTCOME,
     Feedback: FEEDBACK,
     StandingChange: STANDING,
     Alert: ALERT,
+    Signal: SIGNAL,
 }
 
 
@@ -70,6 +73,25 @@ def decode_event(kind: str, body: bytes | str) -> Event:
 def as_logged(event: Event) -> Event:
     """The event as it will be read back: tuples in metadata become lists, and the like."""
     return decode_event(kind_of(event), encode_event(event))
+
+
+_beat_decoder = msgspec.json.Decoder(Beat)
+
+
+def encode_beat(beat: Beat) -> bytes:
+    """A beat as JSON. Raises `InvalidInput` for what JSON or UTF-8 cannot hold."""
+    try:
+        return _encoder.encode(beat)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"the beat of {beat.agent_id!r} cannot be stored: {error}") from error
+
+
+def decode_beat(body: bytes | str) -> Beat:
+    """The inverse of `encode_beat`. Raises `StoreCorrupt`."""
+    try:
+        return _beat_decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StoreCorrupt(f"a beat cannot be read: {error}") from error
 
 
 class Address(NamedTuple):

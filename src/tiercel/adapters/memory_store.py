@@ -10,8 +10,10 @@ import threading
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import islice
 
-from tiercel.adapters.codec import as_logged, kind_of
+from tiercel.adapters.codec import SIGNAL, as_logged, kind_of
+from tiercel.adapters.memory_presence import MemoryPresence
 from tiercel.adapters.undivided import place_of
 from tiercel.core.logbook import YOUNG_LOG, Rater, conflicts, day_start, event_time, rater, revise
 from tiercel.core.statistics.fold import Deltas, fold, micros
@@ -19,8 +21,8 @@ from tiercel.core.statistics.forget import forget_ratings
 from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import PositionLost
-from tiercel.domain.events import Event, Feedback, Outcome
-from tiercel.ports import Appended, DecisionRecord, Fold, Position, Span
+from tiercel.domain.events import Event, Feedback, Outcome, Signal
+from tiercel.ports import Appended, DecisionRecord, Fold, Position, Presence, Span
 
 _Dated = tuple[int, int, Feedback]
 """A rating with its time and its position in the log, by which it sorts."""
@@ -31,6 +33,7 @@ class MemoryStore:
 
     def __init__(self, url: str = "memory://", *, teach: Fold = fold) -> None:
         self.url = url
+        self.presence: Presence = MemoryPresence()
         self._teach = teach
         self._lock = threading.Lock()
         self._trimmed = Deltas()
@@ -112,6 +115,14 @@ class MemoryStore:
         with self._lock:
             newest = self._alerts[-limit:] if limit > 0 else []
         return [alert for _, _, alert in reversed(newest)]
+
+    def signals(self, agent_id: str, after: str, limit: int) -> Sequence[Signal]:
+        """See `EventStore.signals`."""
+        with self._lock:
+            known = self._by_id.get((SIGNAL, after))
+            start = next((i for i, s in enumerate(self._signals, 1) if s is known), 0)
+            mine = (signal for signal in self._signals[start:] if signal.to_agent in ("", agent_id))
+            return list(islice(mine, max(limit, 0)))
 
     def feedback_history(self, workflow: str, stage: str, tier: str | None, limit: int) -> Sequence[Feedback]:
         """See `EventStore.feedback_history`."""
@@ -199,6 +210,7 @@ class MemoryStore:
         self._by_id: dict[tuple[str, str], Event] = {}
         self._decisions: list[tuple[int, int, Decision]] = []
         self._alerts: list[tuple[int, int, Alert]] = []
+        self._signals: list[Signal] = []
         self._outcomes_of: dict[str, list[Outcome]] = {}
         self._of_completion: dict[str, str] = {}
         self._ratings_of: dict[str, dict[str, _Dated]] = {}
@@ -216,6 +228,8 @@ class MemoryStore:
             self._outcomes_of.setdefault(event.decision_id, []).append(event)
             if event.completion_id:
                 self._of_completion[event.completion_id] = event.decision_id
+        elif isinstance(event, Signal):
+            self._signals.append(event)
         elif isinstance(event, Feedback):
             self._index_rating((micros(event.recorded_at), position, event))
 

@@ -13,6 +13,8 @@ from tiercel.domain.request import Segment
 
 MAX_FIGURE = 10**12
 """More milliseconds, tokens or dollars no call takes; and sums of such figures fit everywhere."""
+SIGNALS: Segment = ("signals",)
+"""The segment of all signals between agents."""
 CLIENT_LEFT = "client_left"
 """The `error` of a call whose caller left before its end: it cost something, and says nothing of the model."""
 
@@ -140,4 +142,24 @@ class StandingChange:
         return "\x1f".join((self.policy, *self.segment, str(self.revision)))
 
 
-Event = Decision | Outcome | Feedback | StandingChange | Alert
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """What an agent tells another, or ("" as `to_agent`) all of them. `payload` are plain values, bounded as metadata.
+
+    It teaches nothing. All signals belong to one segment, so that they have one order, the same for everyone.
+    """
+
+    id: str
+    recorded_at: datetime
+    from_agent: str
+    name: str
+    to_agent: str = ""
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def segment(self) -> Segment:
+        """Where signals are: in one place."""
+        return SIGNALS
+
+
+Event = Decision | Outcome | Feedback | StandingChange | Alert | Signal

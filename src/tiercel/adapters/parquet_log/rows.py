@@ -14,7 +14,7 @@ import msgspec
 from tiercel.core.logbook import event_time
 from tiercel.domain.alerts import Alert, AlertType, Severity
 from tiercel.domain.decision import Candidate, Decision, Proposal
-from tiercel.domain.events import Event, Feedback, Label, Outcome, Rating, StandingChange
+from tiercel.domain.events import Event, Feedback, Label, Outcome, Rating, Signal, StandingChange
 from tiercel.domain.request import Segment
 
 Row = dict[str, Any]
@@ -225,12 +225,35 @@ def _alert(row: Mapping[str, Any]) -> Alert:
     )
 
 
+def _signal_row(signal: Signal) -> Row:
+    return {
+        "signal_id": signal.id,
+        "recorded_at": signal.recorded_at,
+        "from_agent": signal.from_agent,
+        "to_agent": signal.to_agent or None,
+        "name": signal.name,
+        "payload": _json(signal.payload),
+    }
+
+
+def _signal(row: Mapping[str, Any]) -> Signal:
+    return Signal(
+        id=row["signal_id"],
+        recorded_at=_time(row["recorded_at"]),
+        from_agent=row["from_agent"],
+        to_agent=row["to_agent"] or "",
+        name=row["name"],
+        payload=_from_json(row["payload"]),
+    )
+
+
 KINDS = (
     Kind("decisions", Decision, _decision_row, _decision),
     Kind("outcomes", Outcome, _outcome_row, _outcome),
     Kind("feedback", Feedback, _feedback_row, _feedback),
     Kind("standings", StandingChange, _standing_row, _standing),
     Kind("alerts", Alert, _alert_row, _alert),
+    Kind("signals", Signal, _signal_row, _signal),
 )
 """Every table."""
 KIND_OF: Mapping[type[Event], Kind] = {kind.of: kind for kind in KINDS}

@@ -125,6 +125,14 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             "threshold_value": _NUMBER,
             "resolved_at": _TIME,
         },
+        "signals": {
+            "signal_id": _TEXT,
+            "recorded_at": _TIME,
+            "from_agent": _TEXT,
+            "to_agent": _TEXT,
+            "name": _TEXT,
+            "payload": _TEXT,
+        },
     }.items()
 }
 

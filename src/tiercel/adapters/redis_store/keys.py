@@ -62,6 +62,8 @@ class Keys:
         self.decisions = self._key("zset", "decisions")
         """Positions by time, as in `alerts`."""
         self.alerts = self._key("zset", "alerts")
+        self.beating = self._key("zset", "beating")
+        """The agents that were heard, by the time until which that is kept; in the first partition."""
         self.completions = self._key("zset", "completions")
         """The completion's id in JSON, a NUL and the outcome's position; all of score 0, so sorted by the text."""
         self.days = self._key("zset", "days")
@@ -85,6 +87,14 @@ class Keys:
     def about(self, decision_id: str) -> Key:
         """What followed a decision: `o:` and an outcome's id, `f:` and the source of a rating in force -> position."""
         return self._key("hash", "about", decision_id)
+
+    def beat(self, agent_id: str) -> Key:
+        """What an agent said last; kept under a time to live."""
+        return self._key("string", "beat", agent_id)
+
+    def signals(self, to_agent: str) -> Key:
+        """Positions of the signals to an agent ("": to all), all of score 0, so sorted by the text."""
+        return self._key("zset", "signals", to_agent)
 
     def history(self, workflow: str, stage: str, tier: str | None) -> Key:
         """Positions by time: of a tier's ratings in force, or (tier None) of a stage's that were revised."""

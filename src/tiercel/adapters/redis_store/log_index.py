@@ -15,7 +15,7 @@ from tiercel.core.statistics.fold import micros
 from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import StoreCorrupt
-from tiercel.domain.events import Event, Feedback, Outcome
+from tiercel.domain.events import Event, Feedback, Outcome, Signal
 
 FEEDBACK_TTL_S = 604_800
 CHUNK = 1_000
@@ -98,10 +98,9 @@ def enter(write: Write, keys: Keys, number: int, event: Event, *, in_force: bool
     write.add("HSET", keys.ids, identity(event), number)
     write.add("RPUSH", keys.day(day), number)
     write.add("ZADD", keys.days, str(day), str(day))
-    if isinstance(event, Decision):
-        write.add("ZADD", keys.decisions, str(at_us), number)
-    elif isinstance(event, Alert):
-        write.add("ZADD", keys.alerts, str(at_us), number)
+    index = _index(keys, event)
+    if index is not None:
+        write.add("ZADD", index, "0" if isinstance(event, Signal) else str(at_us), number)
     elif isinstance(event, Outcome):
         write.add("HSET", keys.about(event.decision_id), f"o:{event.id}", number)
         if event.completion_id:
@@ -132,10 +131,9 @@ def leave(write: Write, keys: Keys, old: Logged, *, in_force: bool) -> History |
     member = position_text(position)
     write.add("XDEL", keys.log, member)
     write.add("HDEL", keys.ids, identity(event))
-    if isinstance(event, Decision):
-        write.add("ZREM", keys.decisions, member)
-    elif isinstance(event, Alert):
-        write.add("ZREM", keys.alerts, member)
+    index = _index(keys, event)
+    if index is not None:
+        write.add("ZREM", index, member)
     elif isinstance(event, Outcome):
         write.add("HDEL", keys.about(event.decision_id), f"o:{event.id}")
         if event.completion_id:
@@ -154,6 +152,15 @@ def leave(write: Write, keys: Keys, old: Logged, *, in_force: bool) -> History |
                 _show(write, keys, "DEL", feedback_key(workflow, stage, event.tier, event.id))
             return history
     return None
+
+
+def _index(keys: Keys, event: Event) -> Key | None:
+    """The positions of its kind, where it is in one index and no other."""
+    if isinstance(event, Decision):
+        return keys.decisions
+    if isinstance(event, Alert):
+        return keys.alerts
+    return keys.signals(event.to_agent) if isinstance(event, Signal) else None
 
 
 def completion(completion_id: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from tiercel.adapters.codec import SIGNAL
 from tiercel.adapters.redis_store import log_index
 from tiercel.adapters.redis_store.keys import Key, Keys, home_of
 from tiercel.adapters.redis_store.log_index import Logged
 from tiercel.adapters.redis_store.server import Server
 from tiercel.core.logbook import event_time
 from tiercel.domain.decision import Decision
-from tiercel.domain.events import Event, Feedback, Outcome
+from tiercel.domain.events import SIGNALS, Event, Feedback, Outcome, Signal
 from tiercel.domain.request import stage_segment
 from tiercel.ports import DecisionRecord
 
@@ -76,6 +77,18 @@ class Queries:
         entries = [entry for some in log_index.entries_of_each(self._server, wanted.values()) for entry in some]
         entries.sort(key=lambda entry: (event_time(entry.event), entry.position), reverse=True)
         return [event for _, event in entries]
+
+    def signals(self, agent_id: str, after: str, limit: int) -> list[Signal]:
+        """Those to an agent or to all, in the order of the log: they are all in one partition."""
+        keys = self._partitions[home_of(SIGNALS, len(self._partitions))]
+        (known,) = self._server.ask(("HGET", keys.ids.name, f"{SIGNAL}:{after}"))
+        since = "-" if known is None else f"({known.decode()}"
+        count = max(limit, 0)
+        indexes = [keys.signals(to_agent).name for to_agent in dict.fromkeys(("", agent_id))]
+        answers = self._server.ask(*(("ZRANGEBYLEX", index, since, "+", "LIMIT", 0, count) for index in indexes))
+        wanted = sorted(member for members in answers for member in members)[:count]
+        found = sorted(log_index.entries(self._server, keys, wanted), key=_position)
+        return [event for _, event in found if isinstance(event, Signal)]
 
     def feedback(self, workflow: str, stage: str, tier: str | None, limit: int) -> list[Event]:
         """The newest ratings of a stage, of one tier or of all."""

@@ -85,8 +85,8 @@ class Server:
         self.place = without_login(url)
         self.address = server_address(url)
         self._closed = False
-        self._asking = _script("ask.lua")
-        self._writing = _script("commit.lua")
+        self._asking = script("ask.lua")
+        self._writing = script("commit.lua")
         self._digest = hashlib.sha1(self._writing.encode(), usedforsecurity=False).hexdigest()
         self._nodes = nodes_at(self.address, timeout_s)
 
@@ -151,5 +151,6 @@ class Server:
             raise StoreUnavailable(f"{self.place}: the store was closed")
 
 
-def _script(name: str) -> str:
+def script(name: str) -> str:
+    """One of the scripts beside this file."""
     return (resources.files(__package__) / "scripts" / name).read_text(encoding="utf-8")

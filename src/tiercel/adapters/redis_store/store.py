@@ -13,6 +13,7 @@ from tiercel.adapters.redis_store import appending, claims, log_index, progress
 from tiercel.adapters.redis_store.appending import Batch, judge
 from tiercel.adapters.redis_store.keys import US_PER_DAY, Keys, divided, undivided
 from tiercel.adapters.redis_store.log_index import identity
+from tiercel.adapters.redis_store.presence import RedisPresence
 from tiercel.adapters.redis_store.progress import Progress
 from tiercel.adapters.redis_store.queries import Queries
 from tiercel.adapters.redis_store.server import Server
@@ -23,8 +24,8 @@ from tiercel.core.statistics.fold import Deltas, fold, micros
 from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import PositionLost, StoreError, StoreUnavailable
-from tiercel.domain.events import Event, Feedback
-from tiercel.ports import START, Appended, DecisionRecord, Fold, Position, Span
+from tiercel.domain.events import Event, Feedback, Signal
+from tiercel.ports import START, Appended, DecisionRecord, Fold, Position, Presence, Span
 
 log = logging.getLogger("tiercel.store")
 
@@ -61,6 +62,7 @@ class RedisStore:
         )
         self._upkeep = [Upkeep(self._server, keys, teach) for keys in self._partitions]
         self._queries = Queries(self._server, self._partitions)
+        self.presence: Presence = RedisPresence(self._server, self._partitions[0])
         self._learn_every = learn_every
         self._followed: list[str | None] = [None] * len(self._partitions)
         """The logs that `load` saw; None before it, "" where there was none yet."""
@@ -124,6 +126,10 @@ class RedisStore:
         """See `EventStore.recent_alerts`."""
         found = self._queries.newest([(keys, keys.alerts) for keys in self._partitions], limit)
         return [event for event in found if isinstance(event, Alert)]
+
+    def signals(self, agent_id: str, after: str, limit: int) -> Sequence[Signal]:
+        """See `EventStore.signals`."""
+        return self._queries.signals(agent_id, after, limit)
 
     def feedback_history(self, workflow: str, stage: str, tier: str | None, limit: int) -> Sequence[Feedback]:
         """See `EventStore.feedback_history`."""

@@ -11,7 +11,7 @@ from tiercel.adapters.codec import decode_event, encode_event, kind_of
 from tiercel.core.logbook import event_time, rater
 from tiercel.core.statistics.fold import micros
 from tiercel.domain.errors import StoreCorrupt
-from tiercel.domain.events import Event, Feedback, Outcome
+from tiercel.domain.events import Event, Feedback, Outcome, Signal
 from tiercel.domain.request import Segment
 
 _INSERT = """
@@ -69,6 +69,8 @@ def insert(db: sqlite3.Connection, position: int, event: Event, *, superseded: b
     elif isinstance(event, Feedback):
         decision_id, tier, source = event.decision_id or None, event.tier, event.source
         workflow, stage = _stage(event.segment)
+    elif isinstance(event, Signal):
+        source = event.to_agent
     row = (
         position,
         kind_of(event),

@@ -6,15 +6,13 @@ import logging
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
-from heapq import merge
-from itertools import islice
 from pathlib import Path
 
 from tiercel.adapters.clock import SystemClock
-from tiercel.adapters.codec import DECISION, as_logged, kind_of
-from tiercel.adapters.sqlite_store import log_rows, state_rows
+from tiercel.adapters.codec import as_logged, kind_of
+from tiercel.adapters.sqlite_store import log_rows, queries, state_rows
 from tiercel.adapters.sqlite_store.database import Database
-from tiercel.adapters.sqlite_store.log_rows import Logged
+from tiercel.adapters.sqlite_store.presence import SqlitePresence
 from tiercel.adapters.sqlite_store.quarantine import open_sound
 from tiercel.adapters.sqlite_store.state_rows import CHUNK, LEARNED, TRIMMED, Unlearned, progress, set_progress
 from tiercel.adapters.undivided import place_of
@@ -24,49 +22,14 @@ from tiercel.core.statistics.forget import forget_ratings
 from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import PositionLost, StoreCorrupt, StoreError
-from tiercel.domain.events import Event, Feedback, Outcome
-from tiercel.ports import Appended, Clock, DecisionRecord, Fold, Position, Span
+from tiercel.domain.events import Event, Feedback, Signal
+from tiercel.ports import Appended, Clock, DecisionRecord, Fold, Position, Presence, Span
 
 log = logging.getLogger("tiercel.store")
 
 DEFAULT_BUSY_TIMEOUT_S = 30.0
 DEFAULT_LEARN_EVERY = 10_000
 
-_OUTCOMES = """
-    SELECT position, kind, crc, body FROM events WHERE kind = 'outcome' AND decision_id = ? ORDER BY position
-"""
-_RATINGS = """
-    SELECT position, kind, crc, body FROM events
-    WHERE kind = 'feedback' AND superseded = 0 AND decision_id = ? ORDER BY at_us, position
-"""
-_COMPLETION = "SELECT decision_id FROM events WHERE completion_id = ? ORDER BY position DESC LIMIT 1"
-_DECISIONS = """
-    SELECT position, kind, crc, body FROM events WHERE kind = 'decision' ORDER BY at_us DESC, position DESC LIMIT ?
-"""
-_ALERTS = """
-    SELECT position, kind, crc, body FROM events WHERE kind = 'alert' ORDER BY at_us DESC, position DESC LIMIT ?
-"""
-_HISTORY = """
-    SELECT position, kind, crc, body FROM events
-    WHERE kind = 'feedback' AND superseded = 0 AND workflow = ? AND stage = ? AND tier = ?
-    ORDER BY at_us DESC, position DESC LIMIT ?
-"""
-_FIRST_STAGE = """
-    SELECT stage FROM events WHERE kind = 'feedback' AND superseded = 0 AND workflow = ?
-    ORDER BY stage LIMIT 1
-"""
-_NEXT_STAGE = """
-    SELECT stage FROM events WHERE kind = 'feedback' AND superseded = 0 AND workflow = ? AND stage > ?
-    ORDER BY stage LIMIT 1
-"""
-_FIRST_TIER = """
-    SELECT tier FROM events WHERE kind = 'feedback' AND superseded = 0 AND workflow = ? AND stage = ?
-    ORDER BY tier LIMIT 1
-"""
-_NEXT_TIER = """
-    SELECT tier FROM events WHERE kind = 'feedback' AND superseded = 0 AND workflow = ? AND stage = ? AND tier > ?
-    ORDER BY tier LIMIT 1
-"""
 _COUNT_RATINGS = """
     SELECT count(*) FROM events
     WHERE kind = 'feedback' AND superseded = 0 AND workflow = ?1 AND (?2 IS NULL OR stage = ?2)
@@ -98,6 +61,7 @@ class SqliteStore:
         self._learn_every = learn_every
         self._unlearned = Unlearned()
         self._database: Database = open_sound(self.path, busy_timeout_s, clock or SystemClock())
+        self.presence: Presence = SqlitePresence(self._database)
 
     def append(self, events: Sequence[Event], fold: Fold) -> Appended:
         """See `EventStore.append`."""
@@ -139,56 +103,37 @@ class SqliteStore:
     def decision(self, decision_id: str) -> DecisionRecord | None:
         """See `EventStore.decision`."""
         with self._database.reading() as db:
-            decision = log_rows.by_id(db, DECISION, decision_id)
-            outcomes = log_rows.events(db, _OUTCOMES, decision_id)
-            ratings = log_rows.events(db, _RATINGS, decision_id)
-        if decision is None or not isinstance(decision.event, Decision):
-            return None
-        return DecisionRecord(
-            decision.event,
-            tuple(event for event in outcomes if isinstance(event, Outcome)),
-            tuple(event for event in ratings if isinstance(event, Feedback)),
-        )
+            return queries.decision(db, decision_id)
 
     def decision_of_completion(self, completion_id: str) -> str | None:
         """See `EventStore.decision_of_completion`."""
         with self._database.reading() as db:
-            row = db.execute(_COMPLETION, (completion_id,)).fetchone()
-        return row[0] if row else None
+            return queries.decision_of_completion(db, completion_id)
 
     def recent_decisions(self, limit: int) -> Sequence[Decision]:
         """See `EventStore.recent_decisions`."""
         with self._database.reading() as db:
-            found = log_rows.events(db, _DECISIONS, max(limit, 0))
-        return [event for event in found if isinstance(event, Decision)]
+            return queries.recent_decisions(db, limit)
 
     def recent_alerts(self, limit: int) -> Sequence[Alert]:
         """See `EventStore.recent_alerts`."""
         with self._database.reading() as db:
-            found = log_rows.events(db, _ALERTS, max(limit, 0))
-        return [event for event in found if isinstance(event, Alert)]
+            return queries.recent_alerts(db, limit)
+
+    def signals(self, agent_id: str, after: str, limit: int) -> Sequence[Signal]:
+        """See `EventStore.signals`."""
+        with self._database.reading() as db:
+            return queries.signals(db, agent_id, after, limit)
 
     def feedback_history(self, workflow: str, stage: str, tier: str | None, limit: int) -> Sequence[Feedback]:
         """See `EventStore.feedback_history`."""
-        limit = max(limit, 0)
         with self._database.reading() as db:
-            tiers = [tier]
-            if tier is None:
-                tiers = list(log_rows.distinct(db, _FIRST_TIER, _NEXT_TIER, workflow, stage))
-            per_tier = [
-                [log_rows.read_rating(row) for row in db.execute(_HISTORY, (workflow, stage, name, limit))]
-                for name in tiers
-            ]
-        return [entry.event for entry in islice(merge(*per_tier, key=_newest, reverse=True), limit)]
+            return queries.feedback_history(db, workflow, stage, tier, limit)
 
     def rated_tiers(self, workflow: str) -> Sequence[tuple[str, str]]:
         """See `EventStore.rated_tiers`."""
         with self._database.reading() as db:
-            return [
-                (stage, tier)
-                for stage in log_rows.distinct(db, _FIRST_STAGE, _NEXT_STAGE, workflow)
-                for tier in log_rows.distinct(db, _FIRST_TIER, _NEXT_TIER, workflow, stage)
-            ]
+            return queries.rated_tiers(db, workflow)
 
     def clear_feedback(self, workflow: str, stage: str | None, fold: Fold) -> int:
         """See `EventStore.clear_feedback`."""
@@ -294,7 +239,3 @@ def _log(db: sqlite3.Connection, position: int, event: Event, refused: list[str]
         if log_rows.insert(db, position, entry, superseded=not newest):
             return entry
     raise StoreCorrupt(f"the log has an entry {position} beyond its end")
-
-
-def _newest(entry: Logged[Feedback]) -> tuple[datetime, int]:
-    return entry.event.recorded_at, entry.position

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from support.calls import check_error
 from support.in_process import AwayStore, client, gateway_settings, gateway_state, model
+from tiercel.apps.dashboard import pages
 from tiercel.apps.gateway import operations
 from tiercel.apps.gateway.endpoints import RESOURCES
 from tiercel.apps.gateway.state import GatewayState
@@ -102,7 +103,7 @@ def test_nothing_needs_approval_and_it_is_said(http: TestClient) -> None:
 PLAIN = [path for path, methods in RESOURCES.items() if "GET" in methods and "{" not in path and path != "/v1/events"]
 
 
-@pytest.mark.parametrize("path", [*PLAIN, "/v1/models/auto", "/page/page.js"])
+@pytest.mark.parametrize("path", [*PLAIN, "/v1/models/auto", "/page/js/app.js"])
 def test_head_is_get_without_the_body(http: TestClient, path: str) -> None:
     got, head = http.get(path), http.head(path)
     assert (head.status_code, head.content) == (got.status_code, b"")
@@ -209,8 +210,11 @@ def test_the_page_refers_to_nothing_outside_and_has_no_inline_code(http: TestCli
         assert reference.startswith("/")
         assert not reference.startswith("//")
         assert http.get(reference).status_code == 200, reference
-    script = http.get("/page/page.js").text
-    assert "innerHTML" not in script
-    assert "http" not in script
+    for name in pages.names():
+        if name.endswith(".js") and not name.startswith("vendor/"):
+            script = http.get(f"/page/{name}").text
+            assert "innerHTML" not in script
+            assert "http://" not in script.replace("http://www.w3.org/2000/svg", "")
+            assert "https://" not in script
     assert http.get("/page/state.py").status_code == 404
     assert http.get("/page/..%2fstate.py").status_code == 404

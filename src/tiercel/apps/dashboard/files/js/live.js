@@ -1,0 +1,91 @@
+// Tells when to read again: soon after something happened, at most once a second, and from time to time anyway.
+const AT_MOST_EVERY_MS = 1000;
+const LIVE_EVERY_MS = 15_000;
+const POLL_EVERY_MS = 5000;
+const RETRY_MS = 10_000;
+
+export class Live {
+  #source = null;
+  #timer = null;
+  #retry = null;
+  #kinds = "";
+  #reading = false;
+  #wanted = false;
+  #last = 0;
+  #read;
+  #said;
+
+  // `read` reads and shows once; `said` is told "live" or "polling".
+  constructor(read, said) {
+    this.#read = read;
+    this.#said = said;
+    document.addEventListener("visibilitychange", () => document.hidden || this.#wanted && this.#plan());
+  }
+
+  // Follow events of some kinds (with commas between) from now on.
+  follow(kinds) {
+    if (this.#source && this.#kinds === kinds) return;
+    this.#kinds = kinds;
+    this.#open();
+  }
+
+  stop() {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#retry);
+    this.#source?.close();
+    this.#source = this.#timer = null;
+    this.#kinds = "";
+    this.#wanted = false;
+  }
+
+  // Something happened.
+  touch() {
+    this.#wanted = true;
+    this.#plan();
+  }
+
+  get connected() {
+    return this.#source?.readyState === EventSource.OPEN;
+  }
+
+  #open() {
+    clearTimeout(this.#retry);
+    this.#source?.close();
+    const source = new EventSource(`/v1/events?kinds=${encodeURIComponent(this.#kinds)}`);
+    this.#source = source;
+    const happened = () => this.touch();
+    for (const kind of [...this.#kinds.split(","), "dropped"]) source.addEventListener(kind, happened);
+    source.onopen = () => {
+      this.#said("live");
+      this.#plan();
+    };
+    source.onerror = () => {
+      this.#said("polling");
+      this.#plan();
+      if (source.readyState === EventSource.CLOSED) this.#retry = setTimeout(() => this.#open(), RETRY_MS);
+    };
+  }
+
+  #plan() {
+    if (this.#reading) return;
+    clearTimeout(this.#timer);
+    const pause = this.#wanted ? AT_MOST_EVERY_MS : this.connected ? LIVE_EVERY_MS : POLL_EVERY_MS;
+    this.#timer = setTimeout(() => this.#run(), Math.max(0, this.#last + pause - performance.now()));
+  }
+
+  async #run() {
+    if (document.hidden) {
+      this.#wanted = true; // nobody looks; reading waits until somebody does
+      return;
+    }
+    this.#reading = true;
+    this.#wanted = false;
+    try {
+      await this.#read();
+    } finally {
+      this.#reading = false;
+      this.#last = performance.now();
+      this.#plan();
+    }
+  }
+}

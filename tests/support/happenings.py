@@ -9,6 +9,7 @@ from typing import Any
 from tiercel.domain.alerts import Alert, AlertType, Severity
 from tiercel.domain.decision import Candidate, Decision, Proposal
 from tiercel.domain.events import Feedback, Outcome, Signal, StandingChange
+from tiercel.domain.incident import Acknowledgement, Notice
 from tiercel.domain.request import Segment, stage_segment
 from tiercel.testing import EPOCH
 

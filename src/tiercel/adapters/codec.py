@@ -22,10 +22,11 @@ from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import InvalidInput, StoreCorrupt
 from tiercel.domain.events import Event, Feedback, Outcome, Signal, StandingChange
+from tiercel.domain.incident import Acknowledgement, Notice
 from tiercel.domain.presence import Beat
 
 DECISION, OUTCOME, FEEDBACK, STANDING, ALERT = "decision", "outcome", "feedback", "standing", "alert"
-SIGNAL = "signal"
+SIGNAL, ACKNOWLEDGEMENT, NOTICE = "signal", "acknowledgement", "notice"
 _KINDS: dict[type[Event], str] = {
     Decision: DECISION,
     Outcome: OUTCOME,
@@ -33,6 +34,8 @@ _KINDS: dict[type[Event], str] = {
     StandingChange: STANDING,
     Alert: ALERT,
     Signal: SIGNAL,
+    Acknowledgement: ACKNOWLEDGEMENT,
+    Notice: NOTICE,
 }
 
 

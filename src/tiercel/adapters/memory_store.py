@@ -22,6 +22,7 @@ from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import PositionLost
 from tiercel.domain.events import Event, Feedback, Outcome, Signal
+from tiercel.domain.incident import Acknowledgement, Notice
 from tiercel.ports import Appended, DecisionRecord, Fold, Position, Presence, Span
 
 _Dated = tuple[int, int, Feedback]
@@ -115,6 +116,12 @@ class MemoryStore:
         with self._lock:
             newest = self._alerts[-limit:] if limit > 0 else []
         return [alert for _, _, alert in reversed(newest)]
+
+    def alert_trail(self, limit: int) -> Sequence[Acknowledgement | Notice]:
+        """See `EventStore.alert_trail`."""
+        with self._lock:
+            newest = self._trail[-limit:] if limit > 0 else []
+        return [event for _, _, event in reversed(newest)]
 
     def signals(self, agent_id: str, after: str, limit: int) -> Sequence[Signal]:
         """See `EventStore.signals`."""
@@ -210,6 +217,7 @@ class MemoryStore:
         self._by_id: dict[tuple[str, str], Event] = {}
         self._decisions: list[tuple[int, int, Decision]] = []
         self._alerts: list[tuple[int, int, Alert]] = []
+        self._trail: list[tuple[int, int, Acknowledgement | Notice]] = []
         self._signals: list[Signal] = []
         self._outcomes_of: dict[str, list[Outcome]] = {}
         self._of_completion: dict[str, str] = {}
@@ -228,6 +236,8 @@ class MemoryStore:
             self._outcomes_of.setdefault(event.decision_id, []).append(event)
             if event.completion_id:
                 self._of_completion[event.completion_id] = event.decision_id
+        elif isinstance(event, Acknowledgement | Notice):
+            insort(self._trail, (micros(event_time(event)), position, event), key=_order)
         elif isinstance(event, Signal):
             self._signals.append(event)
         elif isinstance(event, Feedback):

@@ -10,7 +10,6 @@ The cost is that of a window's time buckets and of the bounded newest samples, w
 
 from __future__ import annotations
 
-from collections import defaultdict
 from itertools import chain
 
 from tiercel.core.alert_rules import (
@@ -22,7 +21,7 @@ from tiercel.core.alert_rules import (
     success_breach,
 )
 from tiercel.core.statistics.buckets import CLOCKS_APART_US
-from tiercel.core.statistics.fold import OVERALL, Key
+from tiercel.core.statistics.fold import OVERALL, Key, model_key
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.core.statistics.sums import NANO
 from tiercel.core.tiers import quality_trend
@@ -32,25 +31,35 @@ from tiercel.domain.request import Segment
 TREND_RATINGS = 100
 """The trend is that of the newest so many ratings."""
 TREND_WINDOW_S = 7 * 86_400
-_LENGTH_OF_TIER_KEYS = {"stage": 5, "agent": 4}
 
 
 def breaches(knowledge: Knowledge, thresholds: AlertThresholds, now_us: int) -> dict[AlertKey, Breach]:
     """Every threshold that is breached at `now_us` (microseconds since the epoch, of the clock that stamped events)."""
-    found = _overall(knowledge, thresholds, now_us)
-    rated: dict[Segment, list[Key]] = defaultdict(list)
-    for key in knowledge.keys(("model",)):
-        found |= _model(knowledge, key, thresholds, now_us)
-    for kind, length in _LENGTH_OF_TIER_KEYS.items():
-        for key in knowledge.keys((kind,)):
-            if len(key) == length and key[-2] == "tier":
-                rated[key[:-2]].append(key)
-    for segment, keys in rated.items():
-        trend, ratings = _trend(knowledge, keys, now_us)
-        breach = quality_breach(segment, trend, ratings, thresholds)
-        if breach is not None:
-            found[AlertKey(AlertType.QUALITY_DECLINE, None, segment)] = breach
+    found = standing_figures(knowledge, thresholds, now_us)
+    for segment in knowledge.segments():
+        found |= segment_figures(knowledge, thresholds, segment, now_us)
     return found
+
+
+def standing_figures(knowledge: Knowledge, thresholds: AlertThresholds, now_us: int) -> dict[AlertKey, Breach]:
+    """What is breached of all calls together, and of each model: what is always looked at."""
+    found = _overall(knowledge, thresholds, now_us)
+    for model_id in knowledge.models():
+        found |= _model(knowledge, model_key(model_id), thresholds, now_us)
+    return found
+
+
+def segment_figures(
+    knowledge: Knowledge, thresholds: AlertThresholds, segment: Segment, now_us: int
+) -> dict[AlertKey, Breach]:
+    """What is breached in a stage or of an agent."""
+    place = len(segment)
+    rated = [key for key in knowledge.keys_of(segment) if len(key) == place + 2 and key[place] == "tier"]
+    if not rated:
+        return {}
+    trend, ratings = _trend(knowledge, rated, now_us)
+    breach = quality_breach(segment, trend, ratings, thresholds)
+    return {} if breach is None else {AlertKey(AlertType.QUALITY_DECLINE, None, segment): breach}
 
 
 def _overall(knowledge: Knowledge, thresholds: AlertThresholds, now_us: int) -> dict[AlertKey, Breach]:

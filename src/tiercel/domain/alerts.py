@@ -104,6 +104,7 @@ class Alert:
             **asdict(self),
             "timestamp": self.timestamp.isoformat(),
             "segment": list(self.segment),
+            "rule": self.rule or None,
             "resolved_at": self.resolved_at.isoformat() if self.resolved_at else None,
         }
 

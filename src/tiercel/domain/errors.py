@@ -6,7 +6,8 @@
     ├── NotFound (LookupError)
     │   ├── UnknownModel
     │   ├── UnknownAgent
-    │   └── UnknownDecision
+    │   ├── UnknownDecision
+    │   └── UnknownAlert
     ├── Conflict                             an idempotency key was used again with another body
     ├── NoEligibleModel                      nothing may serve this request, with a reason per model
     ├── MissingDependency (ImportError)      an optional library is needed; the message says which extra
@@ -110,6 +111,14 @@ class UnknownDecision(NotFound):
     def __init__(self, decision_id: str) -> None:
         self.decision_id = decision_id
         super().__init__(f"no decision {decision_id!r} in the log")
+
+
+class UnknownAlert(NotFound):
+    """No alert of that id is in the history (never fired, past the retention, or older than the history goes)."""
+
+    def __init__(self, alert_id: str) -> None:
+        self.alert_id = alert_id
+        super().__init__(f"no alert {alert_id!r} in the history")
 
 
 class Conflict(TiercelError):

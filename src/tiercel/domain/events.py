@@ -9,6 +9,7 @@ from typing import Any
 
 from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
+from tiercel.domain.incident import Acknowledgement, Notice
 from tiercel.domain.request import Segment
 
 MAX_FIGURE = 10**12
@@ -162,4 +163,4 @@ class Signal:
         return SIGNALS
 
 
-Event = Decision | Outcome | Feedback | StandingChange | Alert | Signal
+Event = Decision | Outcome | Feedback | StandingChange | Alert | Signal | Acknowledgement | Notice

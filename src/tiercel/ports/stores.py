@@ -11,6 +11,7 @@ from tiercel.core.statistics.fold import Deltas
 from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.events import Event, Feedback, Outcome, Signal
+from tiercel.domain.incident import Acknowledgement, Notice
 from tiercel.ports.presence import Presence
 
 Fold = Callable[[Sequence[Event]], Deltas]
@@ -106,6 +107,10 @@ class EventStore(Protocol):
 
     def recent_alerts(self, limit: int) -> Sequence[Alert]:
         """The newest first; each when it fired and again when it was resolved."""
+        ...
+
+    def alert_trail(self, limit: int) -> Sequence[Acknowledgement | Notice]:
+        """What was done about alerts, the newest first: who acknowledged them, and who was told of them."""
         ...
 
     def signals(self, agent_id: str, after: str, limit: int) -> Sequence[Signal]:

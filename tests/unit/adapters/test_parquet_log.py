@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pyarrow import dataset, parquet
 
-from support.happenings import alert, decision, feedback, outcome, standing
+from support.happenings import acknowledgement, alert, decision, feedback, notice, outcome, signal, standing
 from tiercel.adapters.parquet_log import is_export, read_events, writing
 from tiercel.adapters.parquet_log.tables import SCHEMAS
 from tiercel.domain.errors import InvalidInput, MissingDependency, TiercelError
@@ -25,6 +25,9 @@ EVERY_KIND: list[Event] = [
     outcome(1),
     feedback("f1", decision_id="dec_1", metadata={"a": [1, None, "é"]}),
     standing(1),
+    acknowledgement(1),
+    notice(1, claim="slot"),
+    signal(1),
     alert(1),
     alert(1, resolved_s=9.5),
 ]
@@ -44,7 +47,7 @@ def files(path: Path) -> list[str]:
 
 def test_every_kind_has_its_table_and_comes_back(tmp_path: Path) -> None:
     assert list(read_events(exported(tmp_path, EVERY_KIND))) == EVERY_KIND
-    day = "day=2026-01-01/part-1-6.parquet"
+    day = "day=2026-01-01/part-1-9.parquet"
     assert files(tmp_path) == ["_tiercel.json", *sorted(f"{table}/{day}" for table in SCHEMAS)]
 
 
@@ -127,13 +130,13 @@ def test_nothing_is_guessed_and_nothing_removed(
 
 def test_an_export_of_the_first_format_goes_on(tmp_path: Path) -> None:
     exported(tmp_path, EVERY_KIND)
-    (tmp_path / "_tiercel.json").write_text('{"format": 1, "position": 6, "event_id": "alert_1/resolved"}')
+    (tmp_path / "_tiercel.json").write_text('{"format": 1, "position": 9, "event_id": "alert_1/resolved"}')
     with writing(tmp_path) as archive:
-        assert archive.mark == Mark((6,), "alert_1/resolved")
-        archive.add([decision(2)], (7,))
+        assert archive.mark == Mark((9,), "alert_1/resolved")
+        archive.add([decision(2)], (10,))
         archive.flush()
     assert list(read_events(tmp_path)) == [*EVERY_KIND, decision(2)]
-    assert "decisions/day=2026-01-01/part-7-7.parquet" in files(tmp_path)
+    assert "decisions/day=2026-01-01/part-10-10.parquet" in files(tmp_path)
 
 
 def test_a_part_that_is_no_parquet_is_named(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def test_the_published_words() -> None:
         "no_models_available",
         "rapid_failures",
         "quality_decline",
+        "drift",
     }
 
 
@@ -129,9 +130,13 @@ def test_an_alert_as_plain_values() -> None:
         "message": "it declines",
         "model_id": None,
         "segment": ["stage", "review", "analysis"],
+        "rule": None,
         "metric_value": -0.5,
         "threshold_value": -0.2,
         "resolved_at": None,
+        "acknowledged_at": None,
+        "acknowledged_by": None,
+        "note": None,
     }
     over = alert.resolved(AT + timedelta(seconds=60))
     assert over.to_dict()["resolved_at"] == "2026-01-01T12:01:00+00:00"

@@ -15,6 +15,7 @@ from tiercel.core.logbook import event_time
 from tiercel.domain.alerts import Alert, AlertType, Severity
 from tiercel.domain.decision import Candidate, Decision, Proposal
 from tiercel.domain.events import Event, Feedback, Label, Outcome, Rating, Signal, StandingChange
+from tiercel.domain.incident import Acknowledgement, Notice
 from tiercel.domain.request import Segment
 
 Row = dict[str, Any]
@@ -225,6 +226,16 @@ def _alert(row: Mapping[str, Any]) -> Alert:
     )
 
 
+def _plain_row(done: Acknowledgement | Notice) -> Row:
+    return _members(done)
+
+
+def _plain(of: type[Acknowledgement | Notice]) -> Callable[[Mapping[str, Any]], Event]:
+    """The way back for records that are rows as they are."""
+    names = [name for name in of.__dataclass_fields__ if name != "recorded_at"]
+    return lambda row: of(recorded_at=_time(row["recorded_at"]), **{name: row[name] for name in names})
+
+
 def _signal_row(signal: Signal) -> Row:
     return {
         "signal_id": signal.id,
@@ -253,6 +264,8 @@ KINDS = (
     Kind("feedback", Feedback, _feedback_row, _feedback),
     Kind("standings", StandingChange, _standing_row, _standing),
     Kind("alerts", Alert, _alert_row, _alert),
+    Kind("acknowledgements", Acknowledgement, _plain_row, _plain(Acknowledgement)),
+    Kind("notices", Notice, _plain_row, _plain(Notice)),
     Kind("signals", Signal, _signal_row, _signal),
 )
 """Every table."""

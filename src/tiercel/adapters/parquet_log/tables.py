@@ -125,6 +125,17 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             "threshold_value": _NUMBER,
             "resolved_at": _TIME,
         },
+        "acknowledgements": {"alert_id": _TEXT, "recorded_at": _TIME, "by": _TEXT, "note": _TEXT},
+        "notices": {
+            "alert_id": _TEXT,
+            "occasion": _TEXT,
+            "channel": _TEXT,
+            "recorded_at": _TIME,
+            "state": _TEXT,
+            "attempt": _WHOLE,
+            "claim": _TEXT,
+            "error": _TEXT,
+        },
         "signals": {
             "signal_id": _TEXT,
             "recorded_at": _TIME,

@@ -62,6 +62,7 @@ class Keys:
         self.decisions = self._key("zset", "decisions")
         """Positions by time, as in `alerts`."""
         self.alerts = self._key("zset", "alerts")
+        self.alert_trail = self._key("zset", "alert-trail")
         self.beating = self._key("zset", "beating")
         """The agents that were heard, by the time until which that is kept; in the first partition."""
         self.completions = self._key("zset", "completions")

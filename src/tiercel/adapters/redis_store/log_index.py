@@ -16,6 +16,7 @@ from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import StoreCorrupt
 from tiercel.domain.events import Event, Feedback, Outcome, Signal
+from tiercel.domain.incident import Acknowledgement, Notice
 
 FEEDBACK_TTL_S = 604_800
 CHUNK = 1_000
@@ -160,6 +161,8 @@ def _index(keys: Keys, event: Event) -> Key | None:
         return keys.decisions
     if isinstance(event, Alert):
         return keys.alerts
+    if isinstance(event, Acknowledgement | Notice):
+        return keys.alert_trail
     return keys.signals(event.to_agent) if isinstance(event, Signal) else None
 
 

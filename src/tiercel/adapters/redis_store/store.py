@@ -25,6 +25,7 @@ from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import PositionLost, StoreError, StoreUnavailable
 from tiercel.domain.events import Event, Feedback, Signal
+from tiercel.domain.incident import Acknowledgement, Notice
 from tiercel.ports import START, Appended, DecisionRecord, Fold, Position, Presence, Span
 
 log = logging.getLogger("tiercel.store")
@@ -126,6 +127,11 @@ class RedisStore:
         """See `EventStore.recent_alerts`."""
         found = self._queries.newest([(keys, keys.alerts) for keys in self._partitions], limit)
         return [event for event in found if isinstance(event, Alert)]
+
+    def alert_trail(self, limit: int) -> Sequence[Acknowledgement | Notice]:
+        """See `EventStore.alert_trail`."""
+        found = self._queries.newest([(keys, keys.alert_trail) for keys in self._partitions], limit)
+        return [event for event in found if isinstance(event, Acknowledgement | Notice)]
 
     def signals(self, agent_id: str, after: str, limit: int) -> Sequence[Signal]:
         """See `EventStore.signals`."""

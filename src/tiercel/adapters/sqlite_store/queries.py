@@ -14,6 +14,7 @@ from tiercel.adapters.sqlite_store.log_rows import Logged
 from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.events import Feedback, Outcome, Signal
+from tiercel.domain.incident import Acknowledgement, Notice
 from tiercel.ports import DecisionRecord
 
 _OUTCOMES = """
@@ -29,6 +30,10 @@ _DECISIONS = """
 """
 _ALERTS = """
     SELECT position, kind, crc, body FROM events WHERE kind = 'alert' ORDER BY at_us DESC, position DESC LIMIT ?
+"""
+_ALERT_TRAIL = """
+    SELECT position, kind, crc, body FROM events WHERE kind IN ('acknowledgement', 'notice')
+    ORDER BY at_us DESC, position DESC LIMIT ?
 """
 _SIGNAL_PLACE = "SELECT position FROM events WHERE id = ? AND kind = 'signal'"
 _SIGNALS = """
@@ -86,6 +91,12 @@ def recent_decisions(db: sqlite3.Connection, limit: int) -> Sequence[Decision]:
 def recent_alerts(db: sqlite3.Connection, limit: int) -> Sequence[Alert]:
     """The newest first."""
     return [event for event in log_rows.events(db, _ALERTS, max(limit, 0)) if isinstance(event, Alert)]
+
+
+def alert_trail(db: sqlite3.Connection, limit: int) -> Sequence[Acknowledgement | Notice]:
+    """What was done about alerts, the newest first."""
+    found = log_rows.events(db, _ALERT_TRAIL, max(limit, 0))
+    return [event for event in found if isinstance(event, Acknowledgement | Notice)]
 
 
 def signals(db: sqlite3.Connection, agent_id: str, after: str, limit: int) -> Sequence[Signal]:

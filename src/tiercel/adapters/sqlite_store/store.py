@@ -23,6 +23,7 @@ from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import PositionLost, StoreCorrupt, StoreError
 from tiercel.domain.events import Event, Feedback, Signal
+from tiercel.domain.incident import Acknowledgement, Notice
 from tiercel.ports import Appended, Clock, DecisionRecord, Fold, Position, Presence, Span
 
 log = logging.getLogger("tiercel.store")
@@ -119,6 +120,11 @@ class SqliteStore:
         """See `EventStore.recent_alerts`."""
         with self._database.reading() as db:
             return queries.recent_alerts(db, limit)
+
+    def alert_trail(self, limit: int) -> Sequence[Acknowledgement | Notice]:
+        """See `EventStore.alert_trail`."""
+        with self._database.reading() as db:
+            return queries.alert_trail(db, limit)
 
     def signals(self, agent_id: str, after: str, limit: int) -> Sequence[Signal]:
         """See `EventStore.signals`."""

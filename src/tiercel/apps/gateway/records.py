@@ -11,6 +11,7 @@ from tiercel.domain.alerts import Alert
 from tiercel.domain.catalogue import Agent, ModelProfile
 from tiercel.domain.decision import Decision
 from tiercel.domain.events import Event, Feedback, Outcome, StandingChange
+from tiercel.domain.incident import Acknowledgement, Notice
 from tiercel.domain.quality import QualityStats, TierRecommendation
 from tiercel.domain.request import Segment
 from tiercel.services.assigning.assignments import POLICY as ASSIGNMENT
@@ -135,7 +136,7 @@ def standing(change: StandingChange) -> dict[str, Any]:
     }
 
 
-EVENT_KINDS = ("decision", "outcome", "feedback", "tier_change", "assignment", "drift", "alert")
+EVENT_KINDS = ("decision", "outcome", "feedback", "tier_change", "assignment", "drift", "alert", "acknowledgement", "notice")
 _OTHER_CHANGES = {ASSIGNMENT: "assignment", DRIFT: "drift"}
 
 
@@ -152,6 +153,10 @@ def kind_of(happened: Event) -> str:
             return _OTHER_CHANGES.get(happened.policy, "tier_change")
         case Alert():
             return "alert"
+        case Acknowledgement():
+            return "acknowledgement"
+        case Notice():
+            return "notice"
 
 
 def event(happened: Event) -> dict[str, Any]:
@@ -167,6 +172,33 @@ def event(happened: Event) -> dict[str, Any]:
             return standing(happened)
         case Alert():
             return happened.to_dict()
+        case Acknowledgement():
+            return acknowledgement(happened)
+        case Notice():
+            return notice(happened)
+
+
+def acknowledgement(said: Acknowledgement) -> dict[str, Any]:
+    """Who takes care of an alert."""
+    return {
+        "alert_id": said.alert_id,
+        "acknowledged_at": time(said.recorded_at),
+        "acknowledged_by": said.by,
+        "note": said.note or None,
+    }
+
+
+def notice(told: Notice) -> dict[str, Any]:
+    """How far telling a channel of an alert is."""
+    return {
+        "alert_id": told.alert_id,
+        "recorded_at": time(told.recorded_at),
+        "occasion": told.occasion,
+        "channel": told.channel,
+        "state": told.state,
+        "attempt": told.attempt,
+        "error": told.error or None,
+    }
 
 
 def model(profile: ModelProfile) -> dict[str, Any]:

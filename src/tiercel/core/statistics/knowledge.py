@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from dataclasses import replace
 from itertools import chain
+from typing import TypeVar
 
 from tiercel.core.statistics.buckets import CLOCKS_APART_US, FOREVER_S, Bucket, climb
 from tiercel.core.statistics.fold import Deltas, Key, segment_of
@@ -18,6 +20,7 @@ from tiercel.core.statistics.usage import Usage
 from tiercel.domain.events import StandingChange
 from tiercel.domain.request import Segment
 
+_T = TypeVar("_T")
 _NO_OUTCOMES = RecentOutcomes()
 _NO_RATINGS = RecentRatings()
 _UNREAD = LabelClock()
@@ -41,11 +44,13 @@ class Knowledge:
         # the keys of each segment, the segment learned of longest ago first
         self._segments: dict[Segment, set[Key]] = {}
         self._versions: dict[Segment, int] = {}
+        self._models: dict[str, None] = {}
         self._sums: dict[Key, dict[Bucket, Sums]] = {}
         # everything but the sums, which are asked for by key
         self._newest = Deltas()
         self._lock = threading.Lock()
         self.version = 0
+        self._supposed: dict[tuple[str, Segment], StandingChange] = {}
         # how often everything was replaced: what was concluded before no longer follows
         self.epoch = 0
 
@@ -67,6 +72,8 @@ class Knowledge:
     def _merge(self, deltas: Deltas, until_us: int | None) -> None:
         keys = chain((key for key, _ in deltas.sums), deltas.outcomes, deltas.ratings, deltas.moments, deltas.usage)
         touched = {segment for key in keys if (segment := self._learned_of(key)) is not None}
+        # as a dictionary they keep the order in which they were first heard of
+        self._models |= dict.fromkeys(key[1] for key, _ in deltas.sums if len(key) == 2 and key[0] == "model")
         for (key, bucket), sums in deltas.sums.items():
             buckets = self._sums.setdefault(key, {})
             held = buckets.get(bucket)
@@ -106,6 +113,7 @@ class Knowledge:
         fresh._bound()
         with self._lock:
             self._sums, self._newest, self._segments = fresh._sums, fresh._newest, fresh._segments
+            self._models = fresh._models
             self._versions = {}
             self.version += 1
             self.epoch += 1
@@ -113,6 +121,30 @@ class Knowledge:
     def version_of(self, segment: Segment) -> tuple[int, int]:
         """Changes with whatever is learned of `segment`, and with nothing else."""
         return self.epoch, self._versions.get(segment, 0)
+
+    def segments(self) -> list[Segment]:
+        """Every segment held, that learned of longest ago first."""
+        with self._lock:
+            return list(self._segments)
+
+    def learned_since(self, version: int) -> list[Segment]:
+        """The segments that something was learned of after that version; cost linear in them, not in all there are."""
+        found: list[Segment] = []
+        with self._lock:
+            for segment in reversed(self._segments):
+                if self._versions.get(segment, 0) <= version:
+                    break
+                found.append(segment)
+        return found
+
+    def keys_of(self, segment: Segment) -> tuple[Key, ...]:
+        """Every key of a segment, of whatever is kept by keys."""
+        with self._lock:
+            return tuple(self._segments.get(segment, ()))
+
+    def models(self) -> tuple[str, ...]:
+        """Every model that was called or rated."""
+        return tuple(self._models)
 
     def compact(self, now_s: float) -> None:
         """Move what has aged into coarser buckets. Cost linear in the buckets; a housekeeping task, not a request's."""
@@ -134,7 +166,18 @@ class Knowledge:
 
     def standing(self, policy: str, segment: Segment) -> StandingChange | None:
         """The last change of what serves `segment` under `policy`, or None if it never changed."""
-        return self._newest.standings.get((policy, segment))
+        return self._supposed.get((policy, segment)) or self._newest.standings.get((policy, segment))
+
+    def standings(self, policy: str) -> list[StandingChange]:
+        """What stands under `policy`, of whatever segment; cost linear in all standings."""
+        with self._lock:
+            return [standing for (under, _), standing in self._newest.standings.items() if under == policy]
+
+    def supposing(self, change: StandingChange) -> Knowledge:
+        """The same as if `change` stood: to ask, at this moment, what would follow from it. Shared, not copied."""
+        view = copy(self)
+        view._supposed = {(change.policy, change.segment): change}  # noqa: SLF001 - its own
+        return view
 
     def moments(self, key: Key) -> Moments | None:
         """The moments at `key` (fold.moments_key), or None. Read only."""
@@ -176,6 +219,14 @@ class Knowledge:
         with self._lock:
             copied = [(bucket, total([sums])) for bucket, sums in self._sums.get(key, {}).items()]
         return sorted(copied, key=lambda item: item[0].start_s)
+
+    def look(self, read: Callable[[Mapping[Key, Mapping[Bucket, Sums]]], _T]) -> _T:
+        """What `read` makes of the buckets of every key, all as they stand at one moment. They are not to be changed.
+
+        Learning waits while it reads (decisions do not): it should add up and no more.
+        """
+        with self._lock:
+            return read(self._sums)
 
     def keys(self, prefix: Key = ()) -> Iterator[Key]:
         """Every key that starts with `prefix`."""

@@ -11,15 +11,18 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
-from tiercel.core.alert_figures import breaches
 from tiercel.core.alert_rules import Alarm, Breach, no_models_breach, transition
+from tiercel.core.alert_watch import NO_TIERS, Watch
 from tiercel.core.statistics.fold import micros
+from tiercel.domain.alert_rule import AlertRule
 from tiercel.domain.alerts import Alert, AlertKey, AlertThresholds, AlertType, Severity
-from tiercel.domain.errors import StoreUnavailable
+from tiercel.domain.errors import InvalidInput, StoreUnavailable, UnknownAlert
+from tiercel.domain.incident import Acknowledgement
+from tiercel.domain.names import name_problem
 from tiercel.ports import Appended, Clock
 from tiercel.services.ids import new_alert_id
 from tiercel.services.learning.learner import Learner
@@ -34,6 +37,9 @@ _LOG_LEVELS = {
 }
 _NO_REASONS: Mapping[str, str] = MappingProxyType({})
 
+TRAIL_LIMIT = 10_000
+"""How much of what was done about alerts is read at the start."""
+
 BreachSource = Callable[[int], Mapping[AlertKey, Breach]]
 """What is breached at a time (microseconds since the epoch, of the learner's clock), by what it is about.
 
@@ -47,14 +53,25 @@ class Alerting:
     """Watches what the learner knows. Thread-safe.
 
     How old calls are is told by the learner's clock, which stamped them; cooldowns and the alerts' own times by
-    `clock`, by default the same. Raises `StoreError` if the history cannot be read. While the store is away that is no
-    error: it is read with a later check.
+    `clock`, by default the same. `rules` are the operator's own, `tiers` those of the catalogue's models by their ids.
+    Raises `StoreError` if the history cannot be read. While the store is away that is no error: it is read with a later
+    check.
     """
 
     def __init__(
-        self, learner: Learner, thresholds: AlertThresholds | None = None, *, clock: Clock | None = None
+        self,
+        learner: Learner,
+        thresholds: AlertThresholds | None = None,
+        *,
+        clock: Clock | None = None,
+        rules: Sequence[AlertRule] = (),
+        tiers: Mapping[str, str] = NO_TIERS,
     ) -> None:
         self.thresholds = thresholds or AlertThresholds()
+        self.check_s = 0.0
+        """How long the last check took."""
+        self._watch = Watch(self.thresholds, rules, tiers)
+        self._resolve_after_s = {rule.name: rule.resolve_after_s for rule in rules if rule.resolve_after_s is not None}
         self._learner = learner
         self._clock = clock or learner.clock
         self._lock = threading.Lock()
@@ -62,6 +79,7 @@ class Alerting:
         self._alarms: dict[AlertKey, Alarm] = {}
         self._active: dict[AlertKey, Alert] = {}
         self._history: dict[str, Alert] = {}
+        self._acknowledged: dict[str, Acknowledgement] = {}
         self._told: set[str] = set()
         self._refused: Mapping[str, str] | None = None
         self._remembered = False
@@ -73,15 +91,42 @@ class Alerting:
     def active(self) -> list[Alert]:
         """What is wrong now, the worst first and of those the newest."""
         with self._lock:
-            return _worst_first(self._active.values())
+            return _worst_first(map(self._shown, self._active.values()))
 
     @property
     def history(self) -> list[Alert]:
         """The newest alerts, resolved or not, newest first; at most `history_limit`."""
         with self._lock:
-            return sorted(
-                self._history.values(), key=lambda alert: (alert.timestamp, alert.severity.rank, alert.id), reverse=True
-            )
+            known = map(self._shown, self._history.values())
+            return sorted(known, key=lambda alert: (alert.timestamp, alert.severity.rank, alert.id), reverse=True)
+
+    def alert(self, alert_id: str) -> Alert:
+        """The alert of that id. Raises `UnknownAlert` where it is not in the history."""
+        with self._lock:
+            known = self._history.get(alert_id)
+            if known is None:
+                raise UnknownAlert(alert_id)
+            return self._shown(known)
+
+    def acknowledge(self, alert_id: str, by: str, note: str = "", *, timeout_s: float | None = None) -> Alert:
+        """Somebody takes care of an alert, active or not; the alert as it stands then.
+
+        The first who says so has done it, of all who share the store: another's acknowledgement stays as it is, and so
+        does one's own. Waits until that is in the log. Raises `InvalidInput` for a name that is none, `UnknownAlert`,
+        `StoreError`.
+        """
+        wrong = [name_problem("by", by), name_problem("note", note) if note else None]
+        problems = [problem for problem in wrong if problem is not None]
+        if problems:
+            raise InvalidInput(problems)
+        if self.alert(alert_id).acknowledged_at is None:
+            said = Acknowledgement(alert_id=alert_id, recorded_at=self._clock.now(), by=by, note=note)
+            receipt = self._learner.record(said, timeout_s=timeout_s)
+            if receipt.kept:
+                # what the log will say is not known until the store is back
+                with self._lock:
+                    self._acknowledged.setdefault(alert_id, said)
+        return self.alert(alert_id)
 
     def watch(self, source: BreachSource) -> None:
         """Ask `source` as well with every check: alerts of its breaches fire, escalate and resolve as all others do."""
@@ -90,20 +135,22 @@ class Alerting:
     def check(self) -> list[Alert]:
         """Look once: the alerts that fire now, the worst first.
 
-        Costs some tens of microseconds per model and a few hundred per rated stage, whatever the history.
+        Costs some tens of microseconds per model, and a few hundred per stage that was rated or called since the last
+        look, whatever the history; see `Watch`.
 
         What fires or resolves is left with the learner to be logged; nothing waits for the store.
         """
         with self._lock:
             self._remember()
-            now_us = micros(self._learner.clock.now())
-            seen = breaches(self._learner.knowledge, self.thresholds, now_us)
+            now_us, begun_s = micros(self._learner.clock.now()), self._clock.monotonic_s()
+            seen = self._watch.look(self._learner.knowledge, now_us)
             for source in self._sources:
                 seen.update(source(now_us))
             refused, self._refused = self._refused, None
             if refused is not None:
                 seen[AlertKey(AlertType.NO_MODELS_AVAILABLE)] = no_models_breach(refused)
             fired = [alert for key in tuple(self._alarms | seen) if (alert := self._step(key, seen.get(key)))]
+            self.check_s = self._clock.monotonic_s() - begun_s
         return _worst_first(fired)
 
     def note_no_models(self, reasons: Mapping[str, str] = _NO_REASONS) -> None:
@@ -121,11 +168,13 @@ class Alerting:
         try:
             # the log holds an alert at most twice
             logged = self._learner.store.recent_alerts(2 * int(self.thresholds.history_limit))
+            trail = self._learner.store.alert_trail(TRAIL_LIMIT)
         except StoreUnavailable as error:
             log.warning("the alerts of before are not known yet: %s", error)
             return
         for alert in reversed(logged):
             self._adopt(alert)
+        self._acknowledged |= {said.alert_id: said for said in trail if isinstance(said, Acknowledgement)}
         self._remembered = True
 
     def _step(self, key: AlertKey, breach: Breach | None) -> Alert | None:
@@ -136,7 +185,7 @@ class Alerting:
             breach.severity if breach else None,
             now_us,
             cooldown_us=cooldown_us,
-            resolve_after_us=round(self.thresholds.resolve_after_s * 1e6),
+            resolve_after_us=round(self._resolve_after_s.get(key.rule, self.thresholds.resolve_after_s) * 1e6),
         )
         if alarm.active is None and all(alarm.cooled(severity, now_us, cooldown_us) for severity in alarm.fired_at_us):
             self._alarms.pop(key, None)
@@ -178,14 +227,16 @@ class Alerting:
             self._told.add(alert.id)
 
     def _learned(self, learned: Appended) -> None:
-        alerts = [event for event in learned.accepted if isinstance(event, Alert)]
-        if alerts:
+        about_alerts = [event for event in learned.accepted if isinstance(event, Alert | Acknowledgement)]
+        if about_alerts:
             with self._lock:
-                for alert in alerts:
-                    if alert.id in self._told:
-                        self._told.remove(alert.id)
+                for event in about_alerts:
+                    if isinstance(event, Acknowledgement):
+                        self._acknowledged[event.alert_id] = event
+                    elif event.id in self._told:
+                        self._told.remove(event.id)
                     else:
-                        self._adopt(alert)
+                        self._adopt(event)
 
     def _adopt(self, alert: Alert) -> None:
         """Take over what the log says of an alert: from before this process, or from another one."""
@@ -211,7 +262,13 @@ class Alerting:
     def _keep(self, alert: Alert) -> None:
         self._history[alert.alert_id] = alert
         if len(self._history) > self.thresholds.history_limit:
-            del self._history[next(iter(self._history))]
+            oldest = next(iter(self._history))
+            del self._history[oldest]
+            self._acknowledged.pop(oldest, None)
+
+    def _shown(self, alert: Alert) -> Alert:
+        said = self._acknowledged.get(alert.alert_id)
+        return alert if said is None else alert.acknowledged(said.recorded_at, said.by, said.note)
 
     def _new_id(self, key: AlertKey, severity: Severity, now: datetime) -> str:
         """The same in every process for the length of a cooldown, during which the same alert does not fire again."""

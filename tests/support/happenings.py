@@ -152,3 +152,22 @@ SEGMENTS: tuple[Segment, ...] = (
 )
 """Stages of workflows and an agent; a decision belongs to one."""
 MODELS = ("small", "middle", "large")
+
+
+def acknowledgement(number: int, *, seconds: float = 0.0, by: str = "ada") -> Acknowledgement:
+    """Somebody takes care of that alert."""
+    return Acknowledgement(alert_id=f"alert_{number}", recorded_at=at(seconds), by=by, note="on it")
+
+
+def notice(number: int, *, seconds: float = 0.0, state: str = "claimed", claim: str = "") -> Notice:
+    """A channel is told of that alert."""
+    return Notice(
+        alert_id=f"alert_{number}",
+        occasion="fired",
+        channel="chat",
+        recorded_at=at(seconds),
+        state=state,
+        attempt=1,
+        claim=claim,
+        error="" if state != "failed" else "refused",
+    )

@@ -64,7 +64,8 @@ class Alert:
     """One alert. Times are aware UTC; `resolved_at` is None while it is active.
 
     `metric_value` is what was measured and `threshold_value` what it is compared with: ms, rates in 0..1, counts.
-    `segment` is the stage or agent it is about; `rule` is that of its `AlertKey`.
+    `segment` is the stage or agent it is about; `rule` is that of its `AlertKey`. Who acknowledged it, when and with
+    what `note` is not in its own entries of the log: an `Acknowledgement` there says so.
     """
 
     alert_id: str
@@ -78,6 +79,9 @@ class Alert:
     metric_value: float | None = None
     threshold_value: float | None = None
     resolved_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    note: str | None = None
 
     @property
     def id(self) -> str:
@@ -98,6 +102,10 @@ class Alert:
         """The same alert, over since `at`."""
         return replace(self, resolved_at=at)
 
+    def acknowledged(self, at: datetime, by: str, note: str) -> Alert:
+        """The same alert, acknowledged."""
+        return replace(self, acknowledged_at=at, acknowledged_by=by, note=note or None)
+
     def to_dict(self) -> dict[str, Any]:
         """As plain values under the fields' names; times in ISO 8601."""
         return {
@@ -106,6 +114,7 @@ class Alert:
             "segment": list(self.segment),
             "rule": self.rule or None,
             "resolved_at": self.resolved_at.isoformat() if self.resolved_at else None,
+            "acknowledged_at": self.acknowledged_at.isoformat() if self.acknowledged_at else None,
         }
 
 

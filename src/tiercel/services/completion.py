@@ -20,6 +20,7 @@ from tiercel.domain.decision import Decision
 from tiercel.domain.errors import ProviderError
 from tiercel.domain.request import RequestContext
 from tiercel.ports import ByteStream, Provider
+from tiercel.services.calling.in_flight import InFlight
 from tiercel.services.calling.model_call import Attempt, Begun, ModelCall
 from tiercel.services.deciding.router import Router
 from tiercel.services.deciding.routes import Plan
@@ -57,7 +58,8 @@ class Answer:
 class Completions:
     """Calls models on behalf of callers, and records what the calls did.
 
-    With `judging`, a route's judge grades the share of its answers that the coin falls for.
+    With `judging`, a route's judge grades the share of its answers that the coin falls for. `in_flight` are the calls
+    under way, the judges' among them.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Completions:
         self._providers = providers
         self._timeout_s = timeout_s
         self._judging = judging
+        self.in_flight = InFlight() if judging is None else judging.in_flight
 
     async def open(
         self,
@@ -114,6 +117,7 @@ class Completions:
                 model,
                 fallback_from=attempts[0].model if attempts else "",
                 prompt_tokens=request.prompt_tokens,
+                in_flight=self.in_flight,
             )
             provider = self._providers.get(model.provider)
             if provider is None:

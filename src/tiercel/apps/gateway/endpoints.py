@@ -7,7 +7,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from starlette.requests import Request
 from starlette.routing import Route, Router
 
-from tiercel.apps.gateway import agents, alerts, approvals, decisions, feedback, insight, model_router, operations, page
+from tiercel.apps.gateway import (
+    agents,
+    alerts,
+    approvals,
+    decisions,
+    feedback,
+    figures,
+    insight,
+    model_router,
+    operations,
+    page,
+)
 from tiercel.apps.gateway.answers import request_id_of, send_error
 from tiercel.apps.gateway.body import ClientGoneError, Message, Receive, Scope, Send, check_headers, check_method
 from tiercel.apps.gateway.errors import HttpError
@@ -25,6 +36,7 @@ RESOURCES: Mapping[str, Mapping[str, Endpoint]] = {
     "/ready": {"GET": operations.get_ready},
     "/metrics": {"GET": operations.get_metrics},
     "/v1/models": {"GET": operations.get_models},
+    "/v1/models/observed": {"GET": figures.get_observed_models},
     "/v1/models/{model_id:path}": {"GET": operations.get_model},
     "/v1/decisions": {"GET": decisions.get_decisions, "POST": decisions.post_decision},
     "/v1/decisions/{decision_id}": {"GET": decisions.get_decision},
@@ -34,6 +46,10 @@ RESOURCES: Mapping[str, Mapping[str, Endpoint]] = {
     "/v1/stats": {"GET": insight.get_stats},
     "/v1/underperforming": {"GET": insight.get_underperforming},
     "/v1/events": {"GET": insight.get_events},
+    "/v1/overview": {"GET": figures.get_overview},
+    "/v1/series": {"GET": figures.get_series},
+    "/v1/frontier": {"GET": figures.get_frontier},
+    "/v1/routing": {"GET": figures.get_routing},
     "/v1/alerts": {"GET": alerts.get_alerts},
     "/v1/agents": {"GET": agents.get_agents},
     "/v1/approvals": {"GET": approvals.get_approvals},

@@ -94,7 +94,7 @@ def _recommendations(state: GatewayState, query: RecommendationQuery) -> list[di
             "workflow": workflow,
             "stage": stage,
             **records.recommendation(state.quality.recommend_tier(workflow, stage, query.current_tier)),
-            "serving": _serving(state, stage_segment(workflow, stage)),
+            "serving": serving(state, stage_segment(workflow, stage)),
         }
         for workflow, stage in stages
     ]
@@ -106,7 +106,7 @@ def _rated_stages(state: GatewayState) -> list[tuple[str, str]]:
     return sorted({(key[1], key[2]) for key in keys if len(key) == 5 and key[3] == "tier"})
 
 
-def _serving(state: GatewayState, segment: Segment) -> dict[str, Any]:
+def serving(state: GatewayState, segment: Segment) -> dict[str, Any]:
     """The policy that decides for a stage and, where that is by tiers, the tier that serves and since when."""
     policy = state.router.core.table.plan(segment[1], segment[2]).policy
     standing = state.router.learner.knowledge.standing(policy.name, segment)
@@ -182,7 +182,7 @@ def _stats(state: GatewayState, segment: Segment | None, time_range: str | None)
     if segment:
         tiers = [(tier, sums(segment_tier_key(segment, tier))) for tier in state.settings.tiers]
         rated = [{"tier": tier, "ratings": part.ratings, "avg_quality": part.mean_quality} for tier, part in tiers]
-        answer |= {**records.segment(segment), "tiers": rated, "serving": _serving(state, segment)}
+        answer |= {**records.segment(segment), "tiers": rated, "serving": serving(state, segment)}
     return answer
 
 

@@ -18,6 +18,7 @@ from tiercel.services.assigning.assignments import Assignments
 from tiercel.services.ids import new_feedback_id
 from tiercel.services.rating.feedback_loop import FeedbackService
 from tiercel.services.watching.alerting import Alerting
+from tiercel.services.watching.pace import Pace
 from tiercel.services.watching.performance import Performance
 
 log = logging.getLogger("tiercel.gateway")
@@ -40,6 +41,7 @@ class GatewayState:
         self.router = router
         self.settings = settings
         self.performance = Performance(learner)
+        self.pace = Pace(learner)
         self.alerting = Alerting(learner, settings.alerts)
         self.quality = FeedbackService(
             router.store,
@@ -92,6 +94,7 @@ class GatewayState:
         self.calls.end()
         await self.calls.wait(FAREWELL_S)
         self.alerting.close()
+        self.pace.close()
         await self.router.close()
 
     async def _watch(self) -> None:

@@ -10,8 +10,7 @@ what was counted as it passed.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +23,8 @@ from tiercel.domain.decision import Decision
 from tiercel.domain.errors import ProviderError, ProviderProtocolError, ProviderTimeout
 from tiercel.domain.events import CLIENT_LEFT, Outcome
 from tiercel.ports import ByteStream, Provider, ProviderResponse
+from tiercel.services.calling.in_flight import InFlight
+from tiercel.services.calling.relay import Relay
 from tiercel.services.deciding.router import Router
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -64,6 +65,7 @@ class ModelCall:
         "_decision",
         "_fallback_from",
         "_first_token_ms",
+        "_in_flight",
         "_model",
         "_prompt_tokens",
         "_router",
@@ -79,8 +81,10 @@ class ModelCall:
         *,
         fallback_from: str,
         prompt_tokens: int,
+        in_flight: InFlight,
     ) -> None:
         self._router = router
+        self._in_flight = in_flight
         self._decision = decision
         self._model = model
         self._fallback_from = fallback_from
@@ -95,6 +99,16 @@ class ModelCall:
         A status that says the request is wrong is an answer, passed on with the upstream's body; it leaves no outcome,
         since it says nothing of the model.
         """
+        self._in_flight.add(self._model.model_id, self)
+        begun: Begun | Attempt | None = None
+        try:
+            begun = await self._begin(provider, body, timeout_s)
+            return begun
+        finally:
+            if not (isinstance(begun, Begun) and begun.streaming):
+                self._in_flight.discard(self._model.model_id, self)  # a stream ends later, and sees to it itself
+
+    async def _begin(self, provider: Provider, body: dict[str, Any], timeout_s: float) -> Begun | Attempt:
         stream = bool(body.get("stream"))
         try:
             # the provider bounds calls that are not streamed
@@ -179,6 +193,7 @@ class ModelCall:
             error = reader.fault or (_word(broken) if error == CLIENT_LEFT else error)
             raise
         finally:
+            self._in_flight.discard(self._model.model_id, self)
             # before an answer has begun, whoever waits for that knows why this ends
             if reader.answered or error != CLIENT_LEFT:
                 # clients close when they have read the end: with a whole answer nobody left
@@ -268,28 +283,3 @@ async def _read_off(arriving: ByteStream) -> None:
     with suppress(TimeoutError, ProviderError):
         async with asyncio.timeout(LINGER_S):
             await anext(arriving, None)
-
-
-class Relay:
-    """The chunks already read, and then the rest. Closing it closes the rest, whether or not it was begun."""
-
-    __slots__ = ("_held", "_rest")
-
-    def __init__(self, held: Sequence[bytes], rest: AsyncGenerator[bytes] | None = None) -> None:
-        self._held = deque(held)
-        self._rest = rest
-
-    def __aiter__(self) -> Relay:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if self._held:
-            return self._held.popleft()
-        if self._rest is None:
-            raise StopAsyncIteration
-        return await anext(self._rest)
-
-    async def aclose(self) -> None:
-        """End the upstream call if it is still under way, and record what it did."""
-        if self._rest is not None:
-            await self._rest.aclose()

@@ -32,6 +32,7 @@ from tiercel.domain.decision import Decision
 from tiercel.domain.errors import ProviderProtocolError, StoreError, TiercelError
 from tiercel.domain.request import RequestContext
 from tiercel.ports import ByteStream, Provider
+from tiercel.services.calling.in_flight import InFlight
 from tiercel.services.calling.model_call import Begun, ModelCall
 from tiercel.services.deciding.router import Router
 from tiercel.services.judging.judged_answers import MAX_KEPT_BYTES, FollowedAnswer, GradingJob, JudgeCounts
@@ -76,6 +77,7 @@ class Judging:
         self._providers = providers
         self._intake = intake
         self.counts = counts or JudgeCounts()
+        self.in_flight = InFlight()
         self._settings = settings or JudgingSettings()
         self._lock = threading.Lock()
         self._waiting: deque[GradingJob] = deque()
@@ -200,7 +202,7 @@ class Judging:
         """The decision that is the call to the judge, and the judge's reply, None where the call failed."""
         decision = self._router.requested(judge.model, JUDGE_CONTEXT)
         model = self._router.catalogue[judge.model]
-        call = ModelCall(self._router, decision, model, fallback_from="", prompt_tokens=0)
+        call = ModelCall(self._router, decision, model, fallback_from="", prompt_tokens=0, in_flight=self.in_flight)
         provider = self._providers.get(model.provider)
         if provider is None:
             call.failed("no_provider")

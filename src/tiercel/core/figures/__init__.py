@@ -1,0 +1,1 @@
+"""Figures that an operator reads, made of the learned state's sums."""

@@ -24,7 +24,9 @@ from tiercel.domain.decision import Decision
 from tiercel.domain.errors import Conflict, InvalidInput, ProviderRejected
 from tiercel.domain.names import figures_problems, name_problem, names_problems
 from tiercel.domain.request import RequestContext
+from tiercel.library.agents import WithAgents
 from tiercel.ports import Clock, Provider, Store
+from tiercel.services.attending.attendance import Attendance
 from tiercel.services.completion import Completions
 from tiercel.services.delivering.pending import Pending, awaiting, waiting
 from tiercel.services.delivering.receipts import Receipt
@@ -42,7 +44,7 @@ class Completion:
     body: dict[str, Any]
 
 
-class _Routing:
+class _Routing(WithAgents):
     """What both routers have in common: the wiring, and everything that does not wait.
 
     `models` and the rest describe a router in code; `settings` (see `from_config`) takes their place. `seed` makes the
@@ -83,6 +85,7 @@ class _Routing:
         own = None if isinstance(policy, str) else policy
         self.core = bootstrap.build_router(settings, self.learner, uniform=uniform, default=default, policy=own)
         self.intake = FeedbackIntake(self.core, self.learner, retention_s=settings.store.retention_s)
+        self.attendance = Attendance(self.learner, self.store.presence, settings.agents)
         self.judge_counts = JudgeCounts()
         self._providers = providers
         self._completions: Completions | None = None
@@ -235,6 +238,7 @@ class _Routing:
         return self._completions
 
     def _close(self) -> None:
+        self.attendance.close()
         self.learner.close()
         self.store.close()
 

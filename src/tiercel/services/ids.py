@@ -54,6 +54,11 @@ def new_alert_id() -> str:
     return f"alert_{_hex()}"
 
 
+def new_signal_id() -> str:
+    """The id of a signal between agents."""
+    return f"signal_{_hex()}"
+
+
 def new_request_id() -> str:
     """The id of a request that came without one: unique, but no secret, for it gives access to nothing."""
     return f"req_{_process[0]}{next(_requests):08x}"

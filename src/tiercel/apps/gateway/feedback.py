@@ -100,7 +100,7 @@ async def post_feedback(request: Request, state: GatewayState) -> Response:
     several = isinstance(body, list)
     # a thread: an old decision is looked up in the store, which must not stop the loop
     events = await asyncio.to_thread(_prepare, body if several else [body], state, "[{}]" if several else "")
-    receipt = await _acknowledged(state.router.learner, events)
+    receipt = await acknowledged(state.router.learner, events)
     if receipt is not None and receipt.conflicts:
         raise _conflict(events, receipt, several=several)
     new = {event.id for event in receipt.accepted} if receipt else {event.id for event in events}
@@ -115,7 +115,7 @@ async def post_outcome(request: Request, state: GatewayState) -> Response:
     router = state.router.core
     decision, _, _ = await asyncio.to_thread(router.find, body.decision_id)
     outcome = router.outcome(decision, **given)
-    receipt = await _acknowledged(state.router.learner, [outcome])
+    receipt = await acknowledged(state.router.learner, [outcome])
     entry: dict[str, Any] = {"decision_id": decision.id, "model": outcome.model, "cost_usd": outcome.cost_usd}
     if receipt is None:
         entry["buffered"] = True
@@ -188,7 +188,7 @@ def _form_problems(body: object) -> list[Problem]:
     return problems
 
 
-async def _acknowledged(learner: Learner, events: Sequence[Event]) -> Receipt | None:
+async def acknowledged(learner: Learner, events: Sequence[Event]) -> Receipt | None:
     """What became of the events, or None while they wait for a store that is away. Raises `BufferFull`."""
     within_s = KEEP_S if learner.delivery.keeping.outbox is not None else ACKNOWLEDGE_S
     try:

@@ -152,7 +152,7 @@ def _stats(state: GatewayState) -> dict[str, Any]:
     return {
         "total_models": len(state.router.core.catalogue),
         "total_agents": len(state.settings.agents),
-        "online_agents": sum(1 for agent in state.settings.agents if agent.status == AgentStatus.ONLINE),
+        "online_agents": sum(1 for agent in state.router.attendance.agents() if agent.status == AgentStatus.ONLINE),
         "total_assignments": len(held),
         "assignments_by_model": models,
         "avg_match_score": _mean(matches),

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from tiercel.core.beliefs.change import POLICY as DRIFT
 from tiercel.domain.alerts import Alert
-from tiercel.domain.catalogue import Agent, ModelProfile
+from tiercel.domain.catalogue import ModelProfile
 from tiercel.domain.decision import Decision
-from tiercel.domain.events import Event, Feedback, Outcome, StandingChange
+from tiercel.domain.events import Event, Feedback, Outcome, Signal, StandingChange
 from tiercel.domain.incident import Acknowledgement, Notice
 from tiercel.domain.quality import QualityStats, TierRecommendation
 from tiercel.domain.request import Segment
 from tiercel.services.assigning.assignments import POLICY as ASSIGNMENT
+from tiercel.services.attending.attendance import POLICY as AGENT_STATUS
+from tiercel.services.attending.attendance import AgentState
 
 
 def listed(data: list[dict[str, Any]], **more: object) -> dict[str, Any]:
@@ -136,46 +138,65 @@ def standing(change: StandingChange) -> dict[str, Any]:
     }
 
 
-EVENT_KINDS = ("decision", "outcome", "feedback", "tier_change", "assignment", "drift", "alert", "acknowledgement", "notice")
-_OTHER_CHANGES = {ASSIGNMENT: "assignment", DRIFT: "drift"}
+def signal(told: Signal) -> dict[str, Any]:
+    """What an agent told another, or all."""
+    return {
+        "signal_id": told.id,
+        "recorded_at": time(told.recorded_at),
+        "from_agent": told.from_agent,
+        "to_agent": told.to_agent or None,
+        "name": told.name,
+        "payload": dict(told.payload),
+    }
+
+
+def acknowledgement(said: Acknowledgement) -> dict[str, Any]:
+    """Who takes care of an alert."""
+    return {
+        "alert_id": said.alert_id,
+        "acknowledged_at": time(said.recorded_at),
+        "acknowledged_by": said.by,
+        "note": said.note or None,
+    }
+
+
+def notice(told: Notice) -> dict[str, Any]:
+    """How far telling a channel of an alert is."""
+    return {
+        "alert_id": told.alert_id,
+        "recorded_at": time(told.recorded_at),
+        "occasion": told.occasion,
+        "channel": told.channel,
+        "state": told.state,
+        "attempt": told.attempt,
+        "error": told.error or None,
+    }
+
+
+_OTHER_CHANGES = {ASSIGNMENT: "assignment", DRIFT: "drift", AGENT_STATUS: "agent"}
+_SHOWN: Mapping[type[Event], tuple[str, Callable[[Any], dict[str, Any]]]] = {
+    Decision: ("decision", decision),
+    Outcome: ("outcome", outcome),
+    Feedback: ("feedback", feedback),
+    StandingChange: ("tier_change", standing),
+    Alert: ("alert", Alert.to_dict),
+    Acknowledgement: ("acknowledgement", acknowledgement),
+    Notice: ("notice", notice),
+    Signal: ("signal", signal),
+}
+EVENT_KINDS = (*(kind for kind, _ in _SHOWN.values()), *_OTHER_CHANGES.values())
 
 
 def kind_of(happened: Event) -> str:
     """Which of `EVENT_KINDS` it is."""
-    match happened:
-        case Decision():
-            return "decision"
-        case Outcome():
-            return "outcome"
-        case Feedback():
-            return "feedback"
-        case StandingChange():
-            return _OTHER_CHANGES.get(happened.policy, "tier_change")
-        case Alert():
-            return "alert"
-        case Acknowledgement():
-            return "acknowledgement"
-        case Notice():
-            return "notice"
+    if isinstance(happened, StandingChange) and happened.policy in _OTHER_CHANGES:
+        return _OTHER_CHANGES[happened.policy]
+    return _SHOWN[type(happened)][0]
 
 
 def event(happened: Event) -> dict[str, Any]:
     """What happened."""
-    match happened:
-        case Decision():
-            return decision(happened)
-        case Outcome():
-            return outcome(happened)
-        case Feedback():
-            return feedback(happened)
-        case StandingChange():
-            return standing(happened)
-        case Alert():
-            return happened.to_dict()
-        case Acknowledgement():
-            return acknowledgement(happened)
-        case Notice():
-            return notice(happened)
+    return _SHOWN[type(happened)][1](happened)
 
 
 def acknowledgement(said: Acknowledgement) -> dict[str, Any]:
@@ -215,12 +236,25 @@ def model(profile: ModelProfile) -> dict[str, Any]:
     }
 
 
-def agent(who: Agent) -> dict[str, Any]:
-    """An agent as configured."""
+def agent(state: AgentState) -> dict[str, Any]:
+    """An agent as configured, its status now, and what it said last."""
+    who, said = state.agent, state.beat
     return {
         "agent_id": who.agent_id,
         "agent_name": who.agent_name,
-        "status": who.status,
+        "status": state.status,
+        "status_reason": state.reason,
+        "status_since": time(state.since),
+        "configured_status": who.status,
+        "heartbeat": None
+        if said is None
+        else {
+            "status": said.status,
+            "at": time(said.at),
+            "age_s": state.age_s,
+            "progress": said.progress,
+            "metadata": dict(said.metadata),
+        },
         "required": list(who.required),
         "preferred": list(who.preferred),
         "min_context_length": who.min_context_length,

@@ -15,6 +15,7 @@ from tiercel.domain.decision import Decision
 from tiercel.domain.errors import StoreError
 from tiercel.library.router import AsyncRouter
 from tiercel.services.assigning.assignments import Assignments
+from tiercel.services.attending.signals import Signals
 from tiercel.services.ids import new_feedback_id
 from tiercel.services.rating.feedback_loop import FeedbackService
 from tiercel.services.watching.alerting import Alerting
@@ -59,7 +60,9 @@ class GatewayState:
             models=settings.models,
             tracker=self.performance,
             config=settings.adaptive,
+            now=router.attendance.agents,
         )
+        self.signals = Signals(learner, router.attendance)
         self.judge_sources = settings.judge_sources
         self.streams = EventStreams(learner)
         self.calls = UnderWay()
@@ -70,6 +73,7 @@ class GatewayState:
     def start(self) -> None:
         """Follow other processes, and look for alerts every few seconds. Call it where an event loop runs."""
         self.router.learner.start()
+        self.router.attendance.start()
         self._watching = asyncio.create_task(self._watch())
 
     def settle(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -72,7 +72,10 @@ class Recorded:
 
 
 class Assignments:
-    """Makes, changes and removes assignments. Thread-safe; what changes something waits up to a second for the log."""
+    """Makes, changes and removes assignments. Thread-safe; what changes something waits up to a second for the log.
+
+    `now` gives the agents with the status that each has at the moment; without it they are what they are configured as.
+    """
 
     def __init__(
         self,
@@ -82,11 +85,14 @@ class Assignments:
         models: Sequence[ModelProfile],
         tracker: Tracker,
         config: AdaptiveConfig,
+        now: Callable[[], Sequence[Agent]] | None = None,
     ) -> None:
         self._learner = learner
         self._agents = {assignment_id(agent.agent_id): agent for agent in agents}
-        self._by_capability = AutoAssigner(agents, models)
-        self._adaptive = AdaptiveAutoAssigner(agents, models, tracker, config)
+        self._now = now or (lambda: agents)
+        self._models = models
+        self._tracker = tracker
+        self._config = config
 
     def held(
         self, *, status: str | None = None, agent_id: str | None = None, model_id: str | None = None
@@ -108,10 +114,12 @@ class Assignments:
         Raises `InvalidInput` for what is not allowed, `MissingDependency` for "optimal" without scipy, `BufferFull`.
         """
         if strategy in AutoAssigner.strategies:
-            return self._record(_given(self._by_capability.assign(strategy, capacity=capacity)))
+            by_capability = AutoAssigner(self._now(), self._models)
+            return self._record(_given(by_capability.assign(strategy, capacity=capacity)))
         if strategy in AdaptiveAutoAssigner.strategies:
-            load = self._load() if strategy == "load_aware" else {}
-            return self._record(_given(self._adaptive.assign(strategy, capacity=capacity, load=load)))
+            agents = self._now()
+            load = self._load(agents) if strategy == "load_aware" else {}
+            return self._record(_given(self._adaptive(agents).assign(strategy, capacity=capacity, load=load)))
         allowed = f"must be one of {', '.join(STRATEGIES)}"
         raise InvalidInput([Problem("strategy", allowed, repr(strategy)[:80], "unknown")])
 
@@ -121,7 +129,7 @@ class Assignments:
         Raises `NotFound`, `UnknownModel`, `BufferFull`.
         """
         agent_id = self.get(an_id).decision["agent_id"]
-        return self._record(_given([self._adaptive.assign_manual(agent_id, model_id)]))
+        return self._record(_given([self._adaptive(self._now()).assign_manual(agent_id, model_id)]))
 
     def remove(self, an_id: str) -> Recorded:
         """Take the model away. Raises `NotFound` where there is no active assignment of that id, `BufferFull`."""
@@ -138,9 +146,12 @@ class Assignments:
             raise _unknown(an_id)
         return held
 
-    def _load(self) -> dict[str, int]:
+    def _adaptive(self, agents: Sequence[Agent]) -> AdaptiveAutoAssigner:
+        return AdaptiveAutoAssigner(agents, self._models, self._tracker, self._config)
+
+    def _load(self, agents: Sequence[Agent]) -> dict[str, int]:
         """How many agents that are not assigned anew hold each model."""
-        online = {agent.agent_id for agent in self._agents.values() if agent.status == AgentStatus.ONLINE}
+        online = {agent.agent_id for agent in agents if agent.status == AgentStatus.ONLINE}
         held = self.held(status=AssignmentStatus.ACTIVE)
         return dict(Counter(a.decision["model_id"] for a in held if a.decision["agent_id"] not in online))
 

@@ -134,3 +134,23 @@ def test_any_agents_name_makes_an_id_fit_for_a_path(processes: Processes) -> Non
     (made,) = assigned.assign_all("greedy").assignments
     assert made.id.replace("_", "").isalnum()
     assert assigned.get(made.id) == made
+
+
+def test_who_is_assigned_is_asked_every_time(processes: Processes) -> None:
+    learner = Learner(processes.store, clock=processes.clock)
+    processes.learners.append(learner)
+    now = [*SAMPLE_AGENTS]
+    held = Assignments(
+        learner,
+        agents=SAMPLE_AGENTS,
+        models=SAMPLE_MODELS,
+        tracker=Performance(learner),
+        config=AdaptiveConfig(),
+        now=lambda: now,
+    )
+    assert len(held.assign_all("greedy").assignments) == 3
+    now[0] = replace(now[0], status=AgentStatus.OFFLINE)
+    for strategy in STRATEGIES:
+        assert [a.decision["agent_id"] for a in held.assign_all(strategy, capacity=None).assignments] == [
+            agent.agent_id for agent in SAMPLE_AGENTS[1:]
+        ]

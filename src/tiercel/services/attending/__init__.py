@@ -1,0 +1,1 @@
+"""Which agents are there, and what they tell one another."""

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.installed
 
-.PHONY: demo test check bench fuzz soak reliability clean
+.PHONY: demo test check browser bench fuzz soak reliability screenshots clean
 
 $(DONE): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -15,8 +15,11 @@ $(DONE): pyproject.toml
 demo: $(DONE)  ## route 1,824 real prompts through the gateway and compare
 	$(BIN)/tiercel demo
 
-test: check  ## everything that must hold
+test: check browser  ## everything that must hold
 	$(BIN)/pytest
+
+browser: $(DONE)  ## the Chromium that the dashboard's tests drive: found, or installed
+	@$(BIN)/python -m scripts.chromium
 
 check: $(DONE)  ## style, types, rings
 	$(BIN)/ruff check .
@@ -38,6 +41,9 @@ soak: $(DONE)  ## the simulation of processes, clocks and a network under more s
 
 reliability: $(DONE)  ## every fault in its full size, and docs/reliability.md; some 40 minutes
 	$(BIN)/python -m benchmarks.reliability
+
+screenshots: $(DONE) browser  ## docs/screenshots: every page in light, dark and on a phone
+	$(BIN)/python -m scripts.screenshots
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

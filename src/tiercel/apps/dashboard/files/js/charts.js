@@ -18,7 +18,7 @@ export function timeChart(chart) {
   }
   const shown = { ...chart, series: measured };
   return el("figure", { class: "chart", "data-key": chart.key },
-    el("figcaption", {}, title, legend(shown)),
+    el("figcaption", {}, el("div", { class: "titled" }, title, el("span", { class: "when" }, "newest")), legend(shown)),
     el("div", { class: "plot", "data-paint": true, role: "img", "aria-label": summary(shown), paint: (node) => draw(node, shown) }),
     figures(`${chart.key}-figures`, () => timeTable(shown)),
   );
@@ -27,7 +27,6 @@ export function timeChart(chart) {
 function legend({ series, format }) {
   return el("ul", { class: "legend" },
     series.map((one) => el("li", {}, el("span", { class: `swatch ${one.colour}`, "aria-hidden": "true" }), `${one.name} `, el("span", { class: "value" }, format(newest(one.values))))),
-    el("li", { class: "when" }, "newest"),
   );
 }
 

@@ -2,6 +2,13 @@
 /* global uPlot */
 const plots = new Map(); // element -> what is drawn in it
 const HEIGHT = 214;
+const DAY = "\n{D} {MMM}";
+// from which distance of ticks on, how they are written, and what is added where a day begins
+const TIMES = [
+  [86_400, "{D} {MMM}", "\n{YYYY}", null, null, null, null, null, 1],
+  [60, "{HH}:{mm}", DAY, null, DAY, null, null, null, 1],
+  [1, "{HH}:{mm}:{ss}", DAY, null, DAY, null, null, null, 1],
+];
 let theme = 0;
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
@@ -91,7 +98,7 @@ function options(node, drawn) {
     cursor: { drag: { x: false, y: false }, points: { show: !chart.stacked, size: 7 } },
     scales: { x: { range: spread(drawn) }, y: { range: chart.range ?? upwards } },
     axes: [
-      { ...axis, grid: { show: false }, size: 42, space: 64 },
+      { ...axis, grid: { show: false }, size: 42, space: 64, values: TIMES },
       { ...axis, grid: { stroke: colour("line"), width: 1 }, size: 62, space: 34, values: (_, ticks) => ticks.map(chart.format) },
     ],
     hooks: { setCursor: [() => readout(drawn)] },

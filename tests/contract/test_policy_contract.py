@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from tiercel.bootstrap import POLICIES, build_policy
 from tiercel.config.settings import RouteSettings, Settings
+from tiercel.core.changes.steps import event_of
 from tiercel.core.features import Basis
 from tiercel.core.grading import JudgeSettings
 from tiercel.core.policies.base import Policy, Situation, decision_of, draw
 from tiercel.core.statistics.fold import fold
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.catalogue import ModelProfile, Price
+from tiercel.domain.changes import Change, ChangeStatus
 from tiercel.domain.events import Event, Feedback, Label, Outcome
 from tiercel.domain.request import RequestContext, stage_segment
 from tiercel.testing import EPOCH
@@ -32,8 +34,36 @@ WRAPPED = {
     "judged(contextual)": RouteSettings(judge=JudgeSettings(model="m0", rate=0.25)),
     "safe(judged(contextual))": RouteSettings(max_quality_loss=0.02, judge=JudgeSettings(model="m0", rate=0.25)),
     "safe(tier-rules)": RouteSettings(policy="tier-rules", max_quality_loss=0.02),
+    "switched(contextual)": RouteSettings(from_policy="tier-rules"),
+    "gated(tier-rules)": RouteSettings(policy="tier-rules", changes="rollout"),
+    "gated(safe(tier-rules))": RouteSettings(policy="tier-rules", changes="approval", max_quality_loss=0.02),
+    "gated(switched(contextual))": RouteSettings(from_policy="tier-rules", changes="rollout", rollout_min_ratings=1),
 }
 NAMES = (*sorted(POLICIES), *WRAPPED)
+
+
+ROLLING = event_of(
+    Change(
+        id="change_1",
+        segment=SEGMENT,
+        policy="tier-rules",
+        previous="cheap",
+        current="capable",
+        reason="low quality",
+        confidence=0.9,
+        wanted=1,
+        revision=1,
+        status=ChangeStatus.ROLLING,
+        rollout=True,
+        requested_at=EPOCH,
+        stepped_at=EPOCH,
+        step_reason="0.25 of the requests",
+        actor="tiercel",
+        share=0.25,
+        alpha=0.025,
+    )
+)
+"""In every situation a change rolls out; policies without a gate do not look at it."""
 
 
 def policy_of(name: str) -> Policy:
@@ -121,7 +151,7 @@ def situation(
     will_judge: bool | None = None,
 ) -> Situation:
     knowledge = Knowledge()
-    knowledge.add(fold(events))
+    knowledge.add(fold([*events, ROLLING]))
     request = RequestContext(workflow="w", stage="s", requires=("general",), prompt=prompt)
     return Situation(
         request,

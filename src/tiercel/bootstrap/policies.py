@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
-from tiercel.config.settings import RouteSettings, Settings
+from tiercel.config.settings import APPROVAL, AT_ONCE, BOTH, ROLLOUT, RouteSettings, Settings
 from tiercel.core.pacing import NEVER, Goal
 from tiercel.core.policies.adaptive_score import AdaptiveScorePolicy, AdaptiveScoreSettings
 from tiercel.core.policies.base import DEFAULT_PROBE_SHARE, BasePolicy, Policy
 from tiercel.core.policies.contextual import ContextualPolicy, ContextualSettings
 from tiercel.core.policies.fixed import FixedPolicy
+from tiercel.core.policies.gated import GatedPolicy, GateSettings
 from tiercel.core.policies.judged import JudgedPolicy, JudgedSettings
 from tiercel.core.policies.knn import KnnPolicy
 from tiercel.core.policies.outlook import OutlookSettings
 from tiercel.core.policies.random import RandomPolicy
 from tiercel.core.policies.safe import SafePolicy, SafeSettings
 from tiercel.core.policies.segment import SegmentPolicy
+from tiercel.core.policies.switched import SwitchedPolicy
 from tiercel.core.policies.thompson import ThompsonPolicy
 from tiercel.core.policies.tier_rules import TierRulesPolicy, TierRulesSettings
 from tiercel.domain.errors import InvalidInput, Problem
@@ -103,4 +107,25 @@ def build_policy(route: RouteSettings, settings: Settings) -> Policy:
     policy = POLICIES[route.policy][1](route, settings)
     if route.max_quality_loss is not None:
         policy = SafePolicy(policy, SafeSettings(epsilon=route.max_quality_loss, incumbent=_incumbent(route, settings)))
-    return policy
+    if route.from_policy:
+        before = replace(route, policy=route.from_policy, from_policy="", changes=AT_ONCE)
+        policy = SwitchedPolicy(policy, build_policy(before, settings))
+    return policy if route.changes == AT_ONCE else GatedPolicy(policy, _gate(route, settings))
+
+
+def _gate(route: RouteSettings, settings: Settings) -> GateSettings:
+    given: dict[str, Any] = {
+        "approval_timeout_s": route.approval_timeout_s,
+        "ask_again_s": route.ask_again_s,
+        "shares": route.rollout_shares or None,
+        "min_ratings": route.rollout_min_ratings,
+        "tolerance": route.rollout_tolerance,
+        "confidence": route.rollout_confidence,
+    }
+    gate = GateSettings(
+        approval=route.changes in (APPROVAL, BOTH),
+        rollout=route.changes in (ROLLOUT, BOTH),
+        only_down=route.changes_apply_to == "down",
+        tiers=settings.tiers,
+    )
+    return replace(gate, **{name: value for name, value in given.items() if value is not None})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo
@@ -141,6 +142,20 @@ def _one_mode(value: float | None, info: ValidationInfo) -> float | None:
     return value
 
 
+def another_policy(value: str, info: ValidationInfo) -> str:
+    """Another one than the route's `policy`."""
+    if value == info.data.get("policy"):
+        raise _fail("value", "must be another policy than the route's own, to which it hands over")
+    return value
+
+
+def _shares(value: list[float]) -> list[float]:
+    rising = all(lower < higher for lower, higher in pairwise(value))
+    if not (rising and value and 0.0 < value[0] < 1.0 == value[-1]):
+        raise _fail("value", "must rise from above 0 to 1, like [0.05, 0.25, 1.0]")
+    return value
+
+
 Name = Annotated[str, AfterValidator(_name)]
 Tier = Annotated[str, AfterValidator(known("tier"))]
 Positive = Annotated[float, Field(gt=0)]
@@ -152,6 +167,7 @@ StoreUrl = Annotated[str, AfterValidator(_store_url)]
 Outbox = Annotated[bool | str, PlainValidator(_outbox)]
 Retention = Annotated[float, AfterValidator(_retention)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+Shares = Annotated[list[float], Field(max_length=20), AfterValidator(_shares)]
 Variable = Annotated[str, AfterValidator(_variable)]
 HostName = Annotated[str, AfterValidator(_host)]
 SessionLength = Annotated[float, AfterValidator(_session_s)]

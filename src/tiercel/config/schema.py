@@ -6,7 +6,7 @@ may refer to (tiers, providers, models, policies) is read from the raw file befo
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
 
@@ -25,9 +25,11 @@ from tiercel.config.checks import (
     Retention,
     RoleName,
     SessionLength,
+    Shares,
     StoreUrl,
     Tier,
     Variable,
+    another_policy,
     known,
     unique,
 )
@@ -145,6 +147,15 @@ class RouteSection(Section):
     embedding: str | None = None
     embedding_dimensions: Annotated[int, Field(ge=1, le=64)] = 16
     judge: JudgeSection | None = None
+    changes: Literal["at-once", "approval", "rollout", "approval-then-rollout"] = "at-once"
+    changes_apply_to: Literal["all", "down"] = "all"
+    approval_timeout_s: Positive | None = None
+    ask_again_s: NotNegative | None = None
+    rollout_shares: Shares | None = None
+    rollout_min_ratings: Count | None = None
+    rollout_tolerance: Fraction | None = None
+    rollout_confidence: Annotated[float, Field(gt=0, lt=1)] | None = None
+    from_policy: Annotated[str, AfterValidator(known("policy")), AfterValidator(another_policy)] | None = None
 
 
 class AgentSection(Section):

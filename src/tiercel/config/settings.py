@@ -13,6 +13,8 @@ from tiercel.domain.catalogue import DEFAULT_TIERS, Agent, ModelProfile
 DEFAULT_STORE_URL = "sqlite:///tiercel.db"
 DEFAULT_POLICY = "contextual"
 RETENTION_S = 7 * 86_400.0
+AT_ONCE, APPROVAL, ROLLOUT, BOTH = "at-once", "approval", "rollout", "approval-then-rollout"
+CHANGES = (AT_ONCE, APPROVAL, ROLLOUT, BOTH)
 OUTBOX_MAX_EVENTS = 500_000
 
 
@@ -54,6 +56,10 @@ class RouteSettings:
     are used.
     """
 
+    `changes` says what a change of tier, or of policy, goes through: one of `CHANGES`. `changes_apply_to` "down" lets
+    changes to a higher tier pass. What is None is as core/policies/gated.py says. With `from_policy` that policy
+    decides until `policy` was let through the same gate.
+
     match: str = "*"
     name: str = ""
     models: tuple[str, ...] = ()
@@ -75,6 +81,15 @@ class RouteSettings:
     embedding_dimensions: int = 16
     judge: JudgeSettings | None = None
 
+    changes: str = AT_ONCE
+    changes_apply_to: str = "all"
+    approval_timeout_s: float | None = None
+    ask_again_s: float | None = None
+    rollout_shares: tuple[float, ...] = ()
+    rollout_min_ratings: int | None = None
+    rollout_tolerance: float | None = None
+    rollout_confidence: float | None = None
+    from_policy: str = ""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeySettings:

@@ -167,7 +167,7 @@ def _model(section: schema.ModelSection) -> ModelProfile:
 
 def _route(section: schema.RouteSection) -> RouteSettings:
     judge = JudgeSettings(**_given(section.judge)) if section.judge else None
-    lists = {"models": tuple(section.models or ()), "features": tuple(section.features)}
+    lists = {name: tuple(getattr(section, name) or ()) for name in ("models", "features", "rollout_shares")}
     return RouteSettings(**{**_given(section), **lists, "judge": judge})
 
 

@@ -27,10 +27,12 @@ class Label:
     It is written down when that is logged, so that replaying the log teaches the same.
 
     `vector` and `basis` are the decision's (empty for a rating of no decision), and so is `expected`, the quality its
-    policy expected of the model. `tick` is the reading of the segment's label clock (core/statistics/label_clock.py).
-    `weight` is how much the rating counts: 0 where its source has been heard enough. `era` counts how often the model
-    was found to have changed (core/beliefs/drift.py): what was learned before says little. `logged_us` is when the
-    clock was read, in microseconds since the epoch; a rating may have been given days before.
+    policy expected of the model. `tick` is the reading of the segment's label clock (core/statistics/label_clock.py),
+    and of a call says how often what its model costs drifted (core/beliefs/forgetting.py). `weight` is how much the
+    rating counts: 0 where its source has been heard enough. `era` counts how often the model was found to have changed
+    (core/beliefs/drift.py): what was learned before says little. `logged_us` is when the clock was read, in
+    microseconds since the epoch; a rating may have been given days before. `arm` says from which of a rollout's two the
+    decision was drawn (core/statistics/arms.py; "" where there is none).
     """
 
     vector: tuple[float, ...] = ()
@@ -40,6 +42,7 @@ class Label:
     weight: float = 1.0
     era: int = 0
     logged_us: int = 0
+    arm: str = ""
 
     @property
     def shape(self) -> int:

@@ -66,13 +66,23 @@ def test_sections_are_plain_values_under_the_names_of_the_file() -> None:
         (None, None),
     ]
     assert shown["routes"] == [
-        {"match": "*", "models": "all", "policy": "fixed", "model": "m", "embedding_dimensions": 16},
+        {
+            "match": "*",
+            "models": "all",
+            "policy": "fixed",
+            "model": "m",
+            "embedding_dimensions": 16,
+            "changes": "at-once",
+            "changes_apply_to": "all",
+        },
         {
             "match": "*",
             "models": ["m"],
             "policy": "tier-rules",
             "probe_share": 0.0,
             "embedding_dimensions": 16,
+            "changes": "at-once",
+            "changes_apply_to": "all",
             "judge": {"model": "m", "rate": 1},
         },
     ]

@@ -38,6 +38,7 @@ _LABEL = pa.struct(
         "weight": _NUMBER,
         "era": _WHOLE,
         "logged_us": _WHOLE,
+        "arm": _TEXT,
     }
 )
 _RATING = {"quality": _NUMBER, "recorded_at": _TIME, "tier": _TEXT, "model": _TEXT, "label": _LABEL}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tiercel.core.beliefs.change import latest_change
+from tiercel.core.statistics.arms import arm_of
 from tiercel.core.statistics.fold import micros
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.decision import Decision
@@ -16,7 +17,8 @@ def label_of(decision: Decision, model: str, knowledge: Knowledge) -> Label:
     models were then: it says nothing of another change.
     """
     change = latest_change(knowledge, model)
+    arm = arm_of(decision)  # whichever model answered
     if change.era and micros(decision.decided_at) < change.at_us:
-        return Label(decision.vector, decision.basis, era=change.era - 1)
+        return Label(decision.vector, decision.basis, era=change.era - 1, arm=arm)
     expected = next((c.quality for c in decision.proposal.candidates if c.model_id == model), None)
-    return Label(decision.vector, decision.basis, expected, era=change.era)
+    return Label(decision.vector, decision.basis, expected, era=change.era, arm=arm)

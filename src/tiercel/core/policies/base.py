@@ -7,10 +7,11 @@ the logged propensity is the probability the model really had.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Protocol
 
+from tiercel.core.statistics.arms import ARM
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.catalogue import ModelProfile
 from tiercel.domain.decision import Candidate, Decision, Proposal
@@ -41,6 +42,27 @@ class Situation:
     basis: str = ""
     will_judge: bool | None = None
     judge_rate: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture(Proposal):
+    """What two proposals come to, one of which a decision will have been drawn from.
+
+    `of_new` is, for each model with any probability, how likely it is that the second proposal was drawn from if that
+    model was drawn. `details_of` are the two proposals' own figures.
+    """
+
+    of_new: Mapping[str, float] = field(default_factory=dict)
+    details_of: tuple[Mapping[str, float], Mapping[str, float]] = ({}, {})
+
+    def drawn(self, model_id: str, uniform: float) -> Proposal:
+        """The proposal as it is logged: `rollout_arm` says which of the two that model was drawn from (1: the new).
+
+        `uniform` in [0, 1) decides; the probabilities stay those of the mixture.
+        """
+        arm = int(uniform < self.of_new[model_id])
+        details = {**self.details_of[arm], **self.details, ARM: float(arm)}
+        return Proposal(self.candidates, self.greedy, self.reason, details)
 
 
 class Policy(Protocol):

@@ -5,11 +5,12 @@ Live learning, restart and rebuild all run `fold` over the same events, so they 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from tiercel.core.statistics.arms import arm_sums
 from tiercel.core.statistics.buckets import FINEST_US, Bucket, climb, finest
 from tiercel.core.statistics.label_clock import LabelClock
 from tiercel.core.statistics.moments import Moments
@@ -133,10 +134,6 @@ class Deltas:
         for key in [key for key in self.moments if int(key[-1]) < eras.get(key[-3], 0) - 1]:
             del self.moments[key]
 
-    def keys(self) -> Iterator[Key]:
-        """Every key touched."""
-        yield from {key for key, _ in self.sums} | self.outcomes.keys() | self.ratings.keys()
-
     def climbed(self, now_s: float) -> Deltas:
         """The same with what has aged at `now_s` moved into coarser buckets, and without empty sums.
 
@@ -172,6 +169,8 @@ def fold(events: Iterable[Event]) -> Deltas:
     _fold_outcomes(deltas, outcomes)
     _fold_feedback(deltas, feedback)
     return deltas
+    for (key, bucket), sums in arm_sums(feedback):
+        _sums_at(deltas, key, bucket).merge(sums)
 
 
 def outcome_keys(segment: Segment, model: str, agent_id: str) -> list[Key]:

@@ -16,10 +16,12 @@ def forget_ratings(state: Deltas, workflow: str, stage: str | None) -> None:
     """Make `state` what it would be without the ratings of a workflow (or of one stage)."""
     prefix: Key = ("stage", workflow) if stage is None else ("stage", workflow, stage)
     for (key, bucket), sums in list(state.sums.items()):
-        if _within(key, prefix):
+        if not _within(key, prefix):
+            continue
+        if key[-2] != "arm":  # an arm's ratings count in no wider key
             parent = state.sums.setdefault((_parent(key), bucket), Sums())
             parent.add_ratings(-sums.ratings, -sums.quality_nano, -sums.quality_sq_nano)
-            sums.drop_ratings()
+        sums.drop_ratings()
     state.sums = {place: sums for place, sums in state.sums.items() if sums}
     state.moments = {key: moments for key, moments in state.moments.items() if not _within(key, prefix)}
     state.clocks = {segment: clock for segment, clock in state.clocks.items() if not _within(segment, prefix)}

@@ -18,15 +18,16 @@ from tiercel.core.beliefs.labels import label_of
 from tiercel.core.capability import match_score as match_score_of
 from tiercel.core.draws import Uniform
 from tiercel.core.eligibility import divide
-from tiercel.core.policies.base import Situation, decision_of, draw
+from tiercel.core.policies.base import Mixture, Situation, decision_of, draw
 from tiercel.core.statistics.fold import micros
 from tiercel.domain.catalogue import Agent, Catalogue, ModelProfile
 from tiercel.domain.decision import Candidate, Decision, Proposal
 from tiercel.domain.errors import NoEligibleModel, UnknownDecision
-from tiercel.domain.events import Feedback, Outcome, StandingChange
+from tiercel.domain.events import Outcome
 from tiercel.domain.request import DEFAULT_NAME, RequestContext, Segment
 from tiercel.ports import Appended
 from tiercel.services.deciding.recently import Recently
+from tiercel.services.deciding.reviews import Reviews
 from tiercel.services.deciding.routes import NO_JUDGE, Coin, Plan, RoutingTable
 from tiercel.services.ids import new_decision_id
 from tiercel.services.learning.learner import Learner
@@ -59,7 +60,8 @@ class Router:
         self._decisions: Recently[str, Decision] = Recently(_REMEMBERED)
         self._answered: Recently[str, Outcome] = Recently(_REMEMBERED)
         self._completions: Recently[str, str] = Recently(_REMEMBERED)
-        learner.review = self._review
+        self.reviews = Reviews(learner, self._plan_of)
+        learner.review = self.reviews.after
         learner.subscribe(self._learned)
         self._warm_up()
 
@@ -92,6 +94,9 @@ class Router:
         situation, excluded = self._situation(request, plan, micros(now), coin)
         proposal = self._propose(situation, excluded, plan)
         chosen = draw(proposal, self._uniform(request_id))
+        if isinstance(proposal, Mixture):
+            number = self._uniform(f"{request_id}\x1farm" if request_id else "")
+            proposal = proposal.drawn(chosen.model_id, number)
         decision = self._decided(situation, proposal, chosen, (plan.policy.name, plan.policy.version), now)
         plan.policy.decided(decision)
         return decision
@@ -279,13 +284,9 @@ class Router:
         for policy in {id(plan.policy): plan.policy for plan in self.table.plans}.values():
             policy.learned(learned.accepted)
 
-    def _review(self, learned: Appended) -> list[StandingChange]:
-        """Ask each touched segment's policy whether the segment should be served otherwise from now on."""
-        segments = {event.segment for event in learned.accepted if isinstance(event, Feedback | Outcome)}
-        knowledge, now_us = self.learner.knowledge, micros(self.learner.clock.now())
-        plans = {segment: self._plans.get(segment) or self.table.plan_of(segment) for segment in segments}
-        reviews = [plan.policy.review(segment, plan.models, knowledge, now_us) for segment, plan in plans.items()]
-        return [change for change in reviews if change is not None]
+    def _plan_of(self, segment: Segment) -> Plan:
+        """The plan that last decided for a segment, else the one that would."""
+        return self._plans.get(segment) or self.table.plan_of(segment)
 
 
 def _priced(model: ModelProfile, prompt_tokens: int | None, completion_tokens: int | None) -> float | None:

@@ -1,0 +1,1 @@
+"""Changes that wait for a human, or are rolled out."""

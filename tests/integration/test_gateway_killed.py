@@ -17,7 +17,7 @@ from support.servers import Gateway, get, post, running, upstream
 SEED = 20_261_122
 MODELS = [("hang", "cheap"), ("hang-best", "premium")]
 STREAMS = 5
-HEAD = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: "
+HEAD = "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: "
 CHAT = b'{"model": "auto", "stream": true, "messages": [{"role": "user", "content": "hi"}]}'
 
 

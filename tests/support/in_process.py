@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from tiercel.adapters.clock import SystemClock
 from tiercel.adapters.memory_store import MemoryStore
 from tiercel.apps.gateway.asgi import Gateway
-from tiercel.apps.gateway.state import GatewayState
+from tiercel.apps.gateway.state import NO_KEYS, GatewayState
 from tiercel.config.settings import ProviderSettings, Settings, StoreSettings
 from tiercel.core.statistics.fold import Deltas
 from tiercel.domain.alerts import Alert
@@ -108,6 +108,7 @@ def gateway_state(
     store: MemoryStore | None = None,
     clock: Clock | None = None,
     providers: Mapping[str, Provider] | None = None,
+    keys: Mapping[str, str] = NO_KEYS,
 ) -> GatewayState:
     """What the endpoints need."""
     settings = settings or gateway_settings()
@@ -121,7 +122,7 @@ def gateway_state(
         providers=providers,
         clock=clock or SystemClock(),
     )
-    return GatewayState(router, settings)
+    return GatewayState(router, settings, keys)
 
 
 @contextmanager

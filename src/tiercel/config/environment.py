@@ -75,6 +75,18 @@ def access_keys(settings: Settings, environment: Mapping[str, str] = PROCESS) ->
     return found
 
 
+def check_keys(settings: Settings, environment: Mapping[str, str] = PROCESS) -> None:
+    """Raise `ConfigurationError` with what is wrong with every key, the providers' and the gateway's."""
+    problems: list[Problem] = []
+    for read in (provider_keys, access_keys):
+        try:
+            read(settings, environment)
+        except ConfigurationError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigurationError(problems)
+
+
 def access_key_problem(key: KeySettings, environment: Mapping[str, str] = PROCESS) -> str:
     """What is wrong with what a key's variable holds, or ""."""
     secret = environment.get(key.key_env, "").strip()

@@ -17,6 +17,7 @@ from support.servers import Gateway, gateway, get, post
 
 MODELS = [("ok", "cheap"), ("ok-best", "premium")]
 LIMIT = 100_000
+JSON_HERE = "host: localhost\r\ncontent-type: application/json"
 CHAT = {"model": "auto", "messages": [{"role": "user", "content": "hi"}]}
 
 
@@ -43,7 +44,7 @@ def read_to_the_end(connection: socket.socket) -> bytes:
 
 def test_a_body_announced_too_long_is_413_and_closes_without_the_rest_being_read(served: Gateway) -> None:
     with connected(served) as connection:
-        head = f"POST /v1/feedback HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {LIMIT + 1}"
+        head = f"POST /v1/feedback HTTP/1.1\r\n{JSON_HERE}\r\ncontent-length: {LIMIT + 1}"
         connection.sendall(head.encode() + b"\r\n\r\n{")
         answer = read_to_the_end(connection)
     assert answer.startswith(b"HTTP/1.1 413")
@@ -51,8 +52,8 @@ def test_a_body_announced_too_long_is_413_and_closes_without_the_rest_being_read
 
 def test_a_body_that_goes_on_too_long_is_413_and_closes(served: Gateway) -> None:
     with connected(served) as connection:
-        head = b"POST /v1/decisions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked"
-        connection.sendall(head + b"\r\n\r\n")
+        head = f"POST /v1/decisions HTTP/1.1\r\n{JSON_HERE}\r\ntransfer-encoding: chunked"
+        connection.sendall(head.encode() + b"\r\n\r\n")
         chunk = b"2000\r\n" + b" " * 0x2000 + b"\r\n"
         with_rest_unread = False
         try:
@@ -66,7 +67,7 @@ def test_a_body_that_goes_on_too_long_is_413_and_closes(served: Gateway) -> None
 @pytest.mark.parametrize("path", ["/health", "/v1/chat/completions", "/nothing"])
 def test_headers_too_long_are_431_and_close(served: Gateway, path: str) -> None:
     with connected(served) as connection:
-        connection.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\nx-large: {'a' * 80_000}\r\n\r\n".encode())
+        connection.sendall(f"GET {path} HTTP/1.1\r\nhost: localhost\r\nx-large: {'a' * 80_000}\r\n\r\n".encode())
         answer = read_to_the_end(connection)
     assert answer.startswith(b"HTTP/1.1 431")
 
@@ -74,7 +75,7 @@ def test_headers_too_long_are_431_and_close(served: Gateway, path: str) -> None:
 @pytest.mark.parametrize("path", ["/health", "/v1/models", "/metrics", "/", "/v1/events"])
 def test_head_has_no_body(served: Gateway, path: str) -> None:
     with connected(served) as connection:
-        connection.sendall(f"HEAD {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
+        connection.sendall(f"HEAD {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode())
         answer = read_to_the_end(connection)
     assert answer.startswith(b"HTTP/1.1 200")
     assert answer.endswith(b"\r\n\r\n")
@@ -82,7 +83,7 @@ def test_head_has_no_body(served: Gateway, path: str) -> None:
 
 def test_events_come_as_they_happen_and_the_stream_ends_with_its_listener(served: Gateway) -> None:
     with connected(served) as connection:
-        connection.sendall(b"GET /v1/events?kinds=feedback HTTP/1.1\r\nhost: x\r\n\r\n")
+        connection.sendall(b"GET /v1/events?kinds=feedback HTTP/1.1\r\nhost: localhost\r\n\r\n")
         told = connection.recv(65536)
         while b": tiercel's events" not in told:
             told += connection.recv(65536)
@@ -113,7 +114,7 @@ def test_a_gateway_that_is_told_to_stop_ends_its_streams_and_keeps_what_it_was_t
     with gateway(folder, MODELS) as stopping:
         decided = post(f"{stopping.url}/v1/decisions", {"workflow": "w"})[1]
         with connected(stopping) as connection:
-            connection.sendall(b"GET /v1/events HTTP/1.1\r\nhost: x\r\n\r\n")
+            connection.sendall(b"GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n")
             assert connection.recv(65536)
             began = time.monotonic()
             stopping.process.send_signal(signal.SIGTERM)
@@ -133,7 +134,7 @@ def test_a_gateway_that_is_told_to_stop_ends_a_stream_that_hangs_and_keeps_its_o
     with gateway(folder, models) as stopping:
         body = json.dumps({**CHAT, "stream": True}).encode()
         with connected(stopping) as connection:
-            head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+            head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
             connection.sendall(head + b"content-length: %d\r\n\r\n" % len(body) + body)
             begun = connection.recv(65536)
             stopping.process.send_signal(signal.SIGINT)
@@ -149,10 +150,8 @@ def test_a_gateway_that_is_told_to_stop_ends_a_stream_that_hangs_and_keeps_its_o
 def test_the_answer_to_a_request_sent_by_hand(served: Gateway) -> None:
     body = json.dumps(CHAT).encode()
     with connected(served) as connection:
-        head = (
-            b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n"
-        )
-        connection.sendall(head + b"content-length: %d\r\n\r\n" % len(body) + body)
+        head = f"POST /v1/chat/completions HTTP/1.1\r\n{JSON_HERE}\r\nconnection: close\r\n"
+        connection.sendall(head.encode() + b"content-length: %d\r\n\r\n" % len(body) + body)
         answer = read_to_the_end(connection)
     assert answer.startswith(b"HTTP/1.1 200")
     assert answer.lower().count(b"content-length:") == 1

@@ -42,6 +42,6 @@ def serve(
     settings = bootstrap.load_settings(path)
     here = settings.server
     settings = replace(settings, server=replace(here, host=host or here.host, port=port or here.port))
-    environment.provider_keys(settings)
+    environment.check_keys(settings)
     server.check(settings, insecure=insecure)
     server.serve(path, settings.server.host, settings.server.port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import quote
 
 import msgspec
@@ -11,12 +12,28 @@ from tiercel.apps.gateway.body import Scope, Send, header
 from tiercel.apps.gateway.errors import answer as error_answer
 from tiercel.services.ids import new_request_id
 
+GUARDS: Mapping[bytes, bytes] = {
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"x-content-type-options": b"nosniff",
+    b"x-frame-options": b"DENY",
+    b"referrer-policy": b"no-referrer",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"cache-control": b"no-store",
+}
+"""What an answer says to a browser where it says nothing else: run nothing, frame nothing, keep nothing."""
+
 _encode = msgspec.json.Encoder().encode
 
 
 def json_answer(content: object, status: int = 200) -> Response:
     """A JSON answer."""
     return Response(_encode(content), status, media_type="application/json")
+
+
+def guarded(head: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """An answer's headers with the `GUARDS` that are not among them."""
+    present = {name for name, _ in head}
+    return [*head, *(guard for guard in GUARDS.items() if guard[0] not in present)]
 
 
 def request_id_of(scope: Scope) -> str:
@@ -37,5 +54,5 @@ async def send_error(error: Exception, request_id: str, send: Send) -> None:
     answered = error_answer(error, request_id)
     head = [(name.encode(), value.encode()) for name, value in answered.headers.items()]
     head += [(b"content-length", str(len(answered.body)).encode()), (b"x-request-id", request_id.encode())]
-    await send({"type": "http.response.start", "status": answered.status, "headers": head})
+    await send({"type": "http.response.start", "status": answered.status, "headers": guarded(head)})
     await send({"type": "http.response.body", "body": answered.body})

@@ -9,9 +9,8 @@ from typing import Any
 from tiercel.apps.gateway.body import Receive, Scope, Send
 from tiercel.apps.gateway.chat import chat
 from tiercel.apps.gateway.endpoints import build_endpoints
+from tiercel.apps.gateway.roles import CHAT_PATH
 from tiercel.apps.gateway.state import GatewayState
-
-CHAT_PATH = "/v1/chat/completions"
 
 
 class Gateway:

@@ -28,6 +28,7 @@ from tiercel.apps.gateway.body import (
 from tiercel.apps.gateway.context import FIELDS, read_context, text_length
 from tiercel.apps.gateway.errors import HttpError, invalid
 from tiercel.apps.gateway.errors import answer as error_answer
+from tiercel.apps.gateway.roles import CHAT_PATH, needed
 from tiercel.apps.gateway.state import GatewayState
 from tiercel.domain.errors import NoEligibleModel, Problem, ProviderError, UnknownModel
 from tiercel.domain.names import name_problem
@@ -38,6 +39,7 @@ from tiercel.services.rating.intake import metadata_problems
 
 AUTO = "auto"
 AUTO_ROUTE = "auto:"
+_NEEDED = needed(CHAT_PATH, "POST")
 
 
 async def chat(scope: Scope, receive: Receive, send: Send, state: GatewayState) -> None:
@@ -65,6 +67,7 @@ async def _opened(scope: Scope, receive: Receive, request_id: str, state: Gatewa
     """Read the request and call models until one has begun to answer."""
     limit = state.settings.server.max_body_bytes
     check_headers(scope)
+    state.access.admit(scope, _NEEDED)
     check_method(scope, ("POST",))
     check_head(scope, limit)
     raw = await read_body(receive, limit, header(scope, b"content-length"))

@@ -18,20 +18,25 @@ from tiercel.apps.gateway import (
     model_router,
     operations,
     page,
+    sessions,
 )
-from tiercel.apps.gateway.answers import request_id_of, send_error
+from tiercel.apps.gateway.answers import guarded, request_id_of, send_error
 from tiercel.apps.gateway.body import ClientGoneError, Message, Receive, Scope, Send, check_headers, check_method
 from tiercel.apps.gateway.errors import HttpError
+from tiercel.apps.gateway.roles import MODEL_ROUTER, VIEWER, needed
 from tiercel.apps.gateway.state import GatewayState
 
 Answer = Callable[[Scope, Receive, Send], Awaitable[None]]
 Endpoint = Callable[[Request, GatewayState], Awaitable[Answer]]
 
-_MODEL_ROUTER = "/api/v1/model-router"
-
 RESOURCES: Mapping[str, Mapping[str, Endpoint]] = {
     "/": {"GET": page.get_page},
-    "/page/{name}": {"GET": page.get_part},
+    "/page/{name:path}": {"GET": page.get_part},
+    "/session": {
+        "GET": sessions.get_session,
+        "POST": sessions.post_session,
+        "DELETE": sessions.delete_session,
+    },
     "/health": {"GET": operations.get_health},
     "/ready": {"GET": operations.get_ready},
     "/metrics": {"GET": operations.get_metrics},
@@ -56,21 +61,21 @@ RESOURCES: Mapping[str, Mapping[str, Endpoint]] = {
     "/v1/agents/{agent_id:path}/signals": {"GET": agents.get_signals, "POST": agents.post_signal},
     "/v1/agents/{agent_id:path}": {"GET": agents.get_agent, "POST": agents.post_agent},
     "/v1/approvals": {"GET": approvals.get_approvals},
-    f"{_MODEL_ROUTER}/auto-assign-all": {"POST": model_router.post_auto_assign},
-    f"{_MODEL_ROUTER}/auto-assign": {"POST": model_router.post_auto_assign},
-    f"{_MODEL_ROUTER}/assignments": {"GET": model_router.get_assignments},
-    f"{_MODEL_ROUTER}/assignments/{{assignment_id}}": {
+    f"{MODEL_ROUTER}/auto-assign-all": {"POST": model_router.post_auto_assign},
+    f"{MODEL_ROUTER}/auto-assign": {"POST": model_router.post_auto_assign},
+    f"{MODEL_ROUTER}/assignments": {"GET": model_router.get_assignments},
+    f"{MODEL_ROUTER}/assignments/{{assignment_id}}": {
         "PUT": model_router.put_assignment,
         "DELETE": model_router.delete_assignment,
     },
-    f"{_MODEL_ROUTER}/stats": {"GET": model_router.get_stats},
-    f"{_MODEL_ROUTER}/metrics": {"GET": model_router.get_metrics},
-    f"{_MODEL_ROUTER}/performance": {"GET": model_router.get_performance},
-    f"{_MODEL_ROUTER}/alerts": {"GET": model_router.get_alerts},
-    f"{_MODEL_ROUTER}/alerts/active": {"GET": model_router.get_active_alerts},
-    f"{_MODEL_ROUTER}/alerts/history": {"GET": model_router.get_alert_history},
-    f"{_MODEL_ROUTER}/route": {"POST": decisions.post_decision},
-    f"{_MODEL_ROUTER}/models": {"GET": model_router.get_models},
+    f"{MODEL_ROUTER}/stats": {"GET": model_router.get_stats},
+    f"{MODEL_ROUTER}/metrics": {"GET": model_router.get_metrics},
+    f"{MODEL_ROUTER}/performance": {"GET": model_router.get_performance},
+    f"{MODEL_ROUTER}/alerts": {"GET": model_router.get_alerts},
+    f"{MODEL_ROUTER}/alerts/active": {"GET": model_router.get_active_alerts},
+    f"{MODEL_ROUTER}/alerts/history": {"GET": model_router.get_alert_history},
+    f"{MODEL_ROUTER}/route": {"POST": decisions.post_decision},
+    f"{MODEL_ROUTER}/models": {"GET": model_router.get_models},
 }
 
 
@@ -78,8 +83,9 @@ class Endpoints:
     """An ASGI application: every answer carries the request's id, every error the shape OpenAI clients read."""
 
     def __init__(self, state: GatewayState) -> None:
-        routes = [Route(path, _Resource(state, endpoints)) for path, endpoints in RESOURCES.items()]
-        self._router = Router(routes, redirect_slashes=False, default=_not_found)
+        routes = [Route(path, _Resource(state, path, endpoints)) for path, endpoints in RESOURCES.items()]
+        self._state = state
+        self._router = Router(routes, redirect_slashes=False, default=self._not_found)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -95,6 +101,10 @@ class Endpoints:
                 raise
             await send_error(error, request_id, answering)
 
+    async def _not_found(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - as it is called
+        self._state.access.admit(scope, VIEWER)
+        raise HttpError(404, f"there is nothing at {scope['path'][:200]!r}", "not_found")
+
 
 class _Answering:
     """Sends on, with the request's id; without a body where none is wanted."""
@@ -109,7 +119,7 @@ class _Answering:
         if message["type"] == "http.response.start":
             self.begun = True
             named = [pair for pair in message["headers"] if pair[0] != b"x-request-id"]
-            message["headers"] = [*named, (b"x-request-id", self._request_id)]
+            message["headers"] = guarded([*named, (b"x-request-id", self._request_id)])
         elif not self._body:
             message["body"] = b""
         await self._send(message)
@@ -118,18 +128,17 @@ class _Answering:
 class _Resource:
     """One path with all its methods, so that a refused one is told every one that is allowed."""
 
-    def __init__(self, state: GatewayState, endpoints: Mapping[str, Endpoint]) -> None:
+    def __init__(self, state: GatewayState, path: str, endpoints: Mapping[str, Endpoint]) -> None:
         self._state = state
+        self._path = path
         self._endpoints = {**({"HEAD": endpoints["GET"]} if "GET" in endpoints else {}), **endpoints}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        known = scope["method"] in self._endpoints
+        self._state.access.admit(scope, needed(self._path, scope["method"]) if known else VIEWER)
         check_method(scope, sorted(self._endpoints))
         answer = await self._endpoints[scope["method"]](Request(scope, receive), self._state)
         await answer(scope, receive, send)
-
-
-async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - as the router calls it
-    raise HttpError(404, f"there is nothing at {scope['path'][:200]!r}", "not_found")
 
 
 def build_endpoints(state: GatewayState) -> Endpoints:

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tiercel.apps.gateway import records
+from tiercel.apps.gateway.access import ROLE
 from tiercel.apps.gateway.answers import json_answer
 from tiercel.apps.gateway.chat import AUTO, AUTO_ROUTE
 from tiercel.apps.gateway.prometheus import CONTENT_TYPE, exposition
@@ -26,8 +27,8 @@ async def get_health(request: Request, state: GatewayState) -> Response:  # noqa
     return json_answer({"status": "ok", "degraded": status.degraded, "store": waits})
 
 
-async def get_ready(request: Request, state: GatewayState) -> Response:  # noqa: ARG001
-    """Whether requests can be served and learned from: 200, or 503 with what is missing."""
+async def get_ready(request: Request, state: GatewayState) -> Response:
+    """Whether requests can be served and learned from: 200 or 503; to who may read, with what is missing."""
     status = state.router.learner.status()
     store = await _store_problem(state)
     served = {provider.id for provider in state.settings.providers}
@@ -49,7 +50,8 @@ async def get_ready(request: Request, state: GatewayState) -> Response:  # noqa:
         },
     }
     ready = all(check["ok"] for check in checks.values())
-    return json_answer({"status": "ready" if ready else "not_ready", "checks": checks}, 200 if ready else 503)
+    told = {"checks": checks} if ROLE in request.scope else {}
+    return json_answer({"status": "ready" if ready else "not_ready", **told}, 200 if ready else 503)
 
 
 async def _store_problem(state: GatewayState) -> str | None:

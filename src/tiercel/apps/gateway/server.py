@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,6 +24,7 @@ from tiercel.apps.gateway.collection import collect_in_small_steps
 from tiercel.apps.gateway.state import GatewayState
 from tiercel.config import environment
 from tiercel.config.settings import Settings
+from tiercel.config.urls import is_loopback
 from tiercel.domain.errors import ConfigurationError, Problem
 from tiercel.library.router import AsyncRouter
 
@@ -37,9 +38,10 @@ _SWITCH_INTERVAL_S = 0.001
 
 
 def build_gateway(settings: Settings, *, on_ready: Callable[[], Coroutine[Any, Any, None]] | None = None) -> Gateway:
-    """The gateway of a configuration."""
+    """The gateway of a configuration, with the keys that it names. Raises `ConfigurationError` where one is missing."""
+    keys = environment.access_keys(settings)
     router = AsyncRouter(settings=settings, store=settings.store.url)
-    return Gateway(GatewayState(router, settings), on_ready=on_ready)
+    return Gateway(GatewayState(router, settings, keys), on_ready=on_ready)
 
 
 def create() -> Gateway:
@@ -50,8 +52,17 @@ def create() -> Gateway:
     if path is None:
         problem = Problem(environment.CONFIG_VARIABLE, "must name the configuration file", "", "missing")
         raise ConfigurationError([problem])
-    gateway = build_gateway(bootstrap.load_settings(path), on_ready=lambda: _ready(gateway))
+    settings = bootstrap.load_settings(path)
+    host, port = _address()
+    here = replace(settings.server, host=host or settings.server.host, port=port or settings.server.port)
+    gateway = build_gateway(replace(settings, server=here), on_ready=lambda: _ready(gateway))
     return gateway
+
+
+def _address() -> tuple[str, int]:
+    """Where the command listens, which may be elsewhere than the file says; "" and 0 where nothing told."""
+    host, _, port = os.environ.get(_ADDRESS_VARIABLE, "").rpartition(":")
+    return host.strip("[]"), int(port or 0)
 
 
 async def _ready(gateway: Gateway) -> None:
@@ -73,17 +84,17 @@ def _end_streams_on_stop(gateway: Gateway) -> None:
 
 async def _announce() -> None:
     """Say on the command's standard output, which the worker shares, that the gateway serves: once it really does."""
-    host, _, port = os.environ.get(_ADDRESS_VARIABLE, "").rpartition(":")
+    host, port = _address()
     while True:
         try:
-            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+            _, writer = await asyncio.open_connection(host, port)
         except OSError:
             # granian listens only after the application has started, and does not say when
             await asyncio.sleep(_LISTENING_S)
         else:
             break
     writer.close()
-    address = f"http://{host}:{port}"
+    address = f"http://{_bracketed(host)}:{port}"
     sys.stdout.write(f"tiercel serves on {address} (OpenAI clients: base_url={address}/v1); stop it with Ctrl-C\n")
     sys.stdout.flush()
 
@@ -92,9 +103,10 @@ def check(settings: Settings, *, insecure: bool = False) -> None:
     """Refuse what could not work or would be unsafe, before anything listens. Raises `ConfigurationError`."""
     problems: list[Problem] = []
     host, port = settings.server.host, settings.server.port
-    if not _is_loopback(host) and not insecure:
-        message = "without authentication the gateway listens on this machine only; put a proxy that authenticates in "
-        problems.append(Problem("server.host", message + "front of 127.0.0.1, or say --insecure", repr(host), "value"))
+    if not (settings.keys or is_loopback(host) or insecure):
+        message = "without keys the gateway listens on this machine only: add [[keys]] (docs/access.md), put a proxy "
+        told = message + "that authenticates in front of 127.0.0.1, or say --insecure"
+        problems.append(Problem("server.host", told, repr(host), "value"))
     if not settings.models:
         problems.append(Problem("models", "at least one model is needed", "none", "missing"))
     try:
@@ -110,7 +122,7 @@ def serve(config: Path, host: str, port: int) -> None:
     """Serve until SIGINT or SIGTERM; what is under way gets `GRACE_S` seconds (see state.py) to end by itself."""
     # the worker is another process, which is told by the environment where its configuration is
     os.environ[environment.CONFIG_VARIABLE] = str(config.resolve())
-    os.environ[_ADDRESS_VARIABLE] = f"{f'[{host}]' if ':' in host else host}:{port}"
+    os.environ[_ADDRESS_VARIABLE] = f"{_bracketed(host)}:{port}"
     Granian(
         f"{__name__}:{create.__name__}",
         address=host,
@@ -127,11 +139,8 @@ def serve(config: Path, host: str, port: int) -> None:
     ).serve()
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _family(host: str) -> socket.AddressFamily:

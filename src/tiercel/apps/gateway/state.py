@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 
+from tiercel.apps.gateway.access import Access
 from tiercel.apps.gateway.event_stream import EventStreams
 from tiercel.apps.gateway.under_way import UnderWay
 from tiercel.config.settings import Settings
@@ -29,18 +31,21 @@ SETTLE_S = 1.0
 GRACE_S = 5.0
 """How long chat completions under way may go on when the process is told to stop."""
 FAREWELL_S = 2.0
+NO_KEYS: Mapping[str, str] = MappingProxyType({})
 
 
 class GatewayState:
     """The router (with its learner, intake and completions), its settings, and everything that reads what it learns.
 
-    Raises `InvalidInput` for settings that cannot be, `StoreError` if the store cannot be read.
+    `keys` are those that `settings.keys` name. Raises `InvalidInput` for settings that cannot be, `ConfigurationError`
+    for a key that is missing, `StoreError` if the store cannot be read.
     """
 
-    def __init__(self, router: AsyncRouter, settings: Settings) -> None:
+    def __init__(self, router: AsyncRouter, settings: Settings, keys: Mapping[str, str] = NO_KEYS) -> None:
         learner = router.learner
         self.router = router
         self.settings = settings
+        self.access = Access(settings, keys, learner.clock)
         self.performance = Performance(learner)
         self.pace = Pace(learner)
         self.alerting = Alerting(learner, settings.alerts)

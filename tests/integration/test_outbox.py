@@ -245,7 +245,7 @@ def test_a_process_that_may_open_no_more_files_tries_again_later(path: Path, mon
 
     with closing(SqliteOutbox(path)) as outbox:
         with monkeypatch.context() as patched:
-            patched.setattr("tiercel.adapters.sqlite_store.outbox.open_sound", opened)
+            patched.setattr("tiercel.adapters.sqlite_store.outbox_file.open_sound", opened)
             with pytest.raises(StoreUnavailable, match="open files"):
                 outbox.add(EVENTS)
         outbox.add(EVENTS)
@@ -265,7 +265,7 @@ def test_what_somebody_else_removed_waits_no_longer(path: Path, caplog: pytest.L
         with closing(sqlite3.connect(path)) as db:
             db.execute("DELETE FROM waiting")
             db.commit()
-        assert (*outbox.next(9), outbox.waiting) == ([], 0, 0)
+        assert (*outbox.next(9), outbox.waiting) == ((), 0, 0)
         assert "5 events are lost" in caplog.text
         outbox.add(EVENTS)
         assert tuple(emptied(outbox)) == EVENTS

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
 
-from tiercel.adapters.memory_store import MemoryStore
+from simulation.divided import GONE, DividedStore
 from tiercel.domain.errors import StoreUnavailable
+from tiercel.domain.events import Event
 
 T = TypeVar("T")
 
@@ -31,7 +33,7 @@ class Weather:
 class Network:
     """Requests to `store`, and what becomes of them by `random`. `cut_off` are the processes that reach nobody."""
 
-    def __init__(self, store: MemoryStore, random: Random) -> None:
+    def __init__(self, store: DividedStore, random: Random) -> None:
         self.store = store
         self.weather = Weather()
         self.down = False
@@ -61,7 +63,8 @@ class Network:
     def arrive(self) -> None:
         """One of the requests that were on the way arrives; its sender is not there any more."""
         if self._on_the_way:
-            self._on_the_way.pop(self._random.randrange(len(self._on_the_way)))()
+            with suppress(StoreUnavailable):
+                self._on_the_way.pop(self._random.randrange(len(self._on_the_way)))()
 
     def clear_up(self) -> None:
         """All that is on the way arrives, and everything works from now on."""
@@ -70,6 +73,7 @@ class Network:
         self.weather = Weather()
         self.down = False
         self.cut_off.clear()
+        self.store.flaky = 0.0
 
 
 class DistantStore:
@@ -81,6 +85,11 @@ class DistantStore:
         self._network = network
         self._who = who
 
+    @property
+    def missing(self) -> Mapping[int, str]:
+        """The parts that are away."""
+        return dict.fromkeys(self._network.store.away, GONE)
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._network.store, name)
 
@@ -88,6 +97,10 @@ class DistantStore:
             return self._network.ask(self._who, lambda: method(*arguments, **options))
 
         return ask
+
+    def part_of(self, event: Event) -> int:
+        """As the store says, which nobody has to be asked for."""
+        return self._network.store.part_of(event)
 
     def close(self) -> None:
         """Nothing is held."""

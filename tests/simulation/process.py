@@ -47,14 +47,14 @@ class Disk(MemoryOutbox):
         self.crash = 0.0
         self._random = random
 
-    def add(self, events: Sequence[Event]) -> None:
+    def add(self, events: Sequence[Event], parts: Sequence[int] = ()) -> None:
         self._maybe_crash()
-        super().add(events)
+        super().add(events, parts)
         self._maybe_crash()
 
-    def delivered(self, mark: int) -> None:
+    def delivered(self, mark: int, part: int = 0) -> None:
         self._maybe_crash()
-        super().delivered(mark)
+        super().delivered(mark, part)
         self._maybe_crash()
 
     def _maybe_crash(self) -> None:
@@ -161,9 +161,13 @@ class Process:
             self._note_receipts()
 
     @property
-    def waits(self) -> bool:
-        """Whether something has not reached the store."""
-        return self.router is not None and self.router.learner.delivery.waiting
+    def waits_for(self) -> set[int]:
+        """The parts of the store that something has not reached."""
+        if self.router is None:
+            return set()
+        delivery = self.router.learner.delivery
+        waiting = {*delivery._taken.parts, *self.disk.parts}
+        return waiting | {-1} if delivery.pending else waiting
 
     def _send(self, events: tuple[Event, ...]) -> None:
         if self.router is None:

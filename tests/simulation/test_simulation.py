@@ -7,19 +7,24 @@ the guard serves.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 
+from simulation.divided import GONE, DividedStore
 from simulation.process import Disk, Process
 from simulation.world import TURNS, World
 from support.outbox import MemoryOutbox
 from support.told import tell
 from tiercel.adapters.memory_store import MemoryStore
+from tiercel.core.statistics.fold import Deltas
+from tiercel.domain.errors import StoreUnavailable
 from tiercel.domain.events import Event
 from tiercel.domain.request import RequestContext
 from tiercel.ports import Appended, Fold, Position
 from tiercel.services.deciding.router import Router
+from tiercel.services.delivering.access import Access
 from tiercel.services.delivering.delivery import Delivery
 from tiercel.services.delivering.keeping import Keeping
 from tiercel.services.delivering.receipts import Batch, Receipt
@@ -78,13 +83,13 @@ def dropped_instead_of_kept(patch: pytest.MonkeyPatch) -> None:
 def removed_before_it_is_delivered(patch: pytest.MonkeyPatch) -> None:
     """The outbox forgets what it hands out."""
 
-    def hand_out(disk: Disk, limit: int) -> tuple[Sequence[Event], int]:
-        events, mark = MemoryOutbox.next(disk, limit)
-        MemoryOutbox.delivered(disk, mark)
+    def hand_out(disk: Disk, limit: int, part: int = 0) -> tuple[Sequence[Event], int]:
+        events, mark = MemoryOutbox.next(disk, limit, part)
+        MemoryOutbox.delivered(disk, mark, part)
         return events, mark
 
     patch.setattr(Disk, "next", hand_out)
-    patch.setattr(Disk, "delivered", lambda disk, _mark: disk._maybe_crash())
+    patch.setattr(Disk, "delivered", lambda disk, _mark, _part: disk._maybe_crash())
 
 
 def lost_in_a_crash(patch: pytest.MonkeyPatch) -> None:
@@ -103,12 +108,50 @@ def past_what_waits(patch: pytest.MonkeyPatch) -> None:
     step = Delivery.step
 
     def hasty(delivery: Delivery, now_s: float) -> float:
-        delivery._take()
-        if now_s >= delivery._store.retry_at_s:
-            delivery._deliver(now_s)
+        with pytest.MonkeyPatch.context() as meanwhile:
+            meanwhile.setattr(Keeping, "parts", ())
+            delivery._take()
+            some = [part for part in delivery._taken.parts if now_s >= delivery._access.retry_at_s(part)]
+            batches = delivery._taken.take_out(some, delivery.settings.max_batch)
+            if batches:
+                delivery._send(batches, now_s)
         return step(delivery, now_s)
 
     patch.setattr(Delivery, "step", hasty)
+
+
+def a_part_that_is_away_has_all(patch: pytest.MonkeyPatch) -> None:
+    """What belongs to a part that did not answer is taken to be there."""
+    commit = Access.commit
+
+    def trusting(access: Access, events: Sequence[Event], parts: Collection[int], now_s: float) -> Appended:
+        return replace(commit(access, events, parts, now_s), missing={})
+
+    patch.setattr(Access, "commit", trusting)
+
+
+def a_part_that_is_away_is_the_store(patch: pytest.MonkeyPatch) -> None:
+    """One part does not answer, and the store is taken to be away."""
+    append = DividedStore.append
+
+    def all_or_nothing(store: DividedStore, events: Sequence[Event], fold: Fold) -> Appended:
+        appended = append(store, events, fold)
+        if appended.missing:
+            raise StoreUnavailable(GONE)
+        return appended
+
+    patch.setattr(DividedStore, "append", all_or_nothing)
+
+
+def a_part_that_was_away_is_read_from_its_end(patch: pytest.MonkeyPatch) -> None:
+    """Who starts while a part is away does not learn what it holds."""
+    load = DividedStore.load
+
+    def hasty(store: DividedStore) -> tuple[Deltas, Position]:
+        state, places = load(store)
+        return state, tuple(place or part.load()[1][0] for place, part in zip(places, store.parts, strict=True))
+
+    patch.setattr(DividedStore, "load", hasty)
 
 
 def others_are_not_read(patch: pytest.MonkeyPatch) -> None:
@@ -143,6 +186,9 @@ def a_start_needs_the_store(patch: pytest.MonkeyPatch) -> None:
         (removed_before_it_is_delivered, "acknowledged and lost"),
         (lost_in_a_crash, "acknowledged and lost"),
         (past_what_waits, "another order"),
+        (a_part_that_is_away_has_all, "acknowledged and lost"),
+        (a_part_that_is_away_is_the_store, "did not need"),
+        (a_part_that_was_away_is_read_from_its_end, "something else than the log teaches"),
         (others_are_not_read, "something else than the log teaches"),
         (a_decision_asks_the_store, "did not decide"),
         (a_start_needs_the_store, "did not start"),

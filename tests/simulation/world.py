@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from operator import itemgetter
 from random import Random
 
+from simulation.divided import DividedStore
 from simulation.network import Crashed, Network, Weather
 from simulation.process import Ledger, Process
 from tiercel.adapters.codec import kind_of
-from tiercel.adapters.memory_store import MemoryStore
 from tiercel.core.statistics.buckets import CLOCKS_APART_US
 from tiercel.core.statistics.fold import OVERALL, Deltas
 from tiercel.domain.decision import Decision
 from tiercel.domain.events import Event, Feedback, Outcome
-from tiercel.ports import START
 
 TURNS = 100
 LONGEST_HEALING = 60
@@ -29,7 +29,7 @@ class World:
     def __init__(self, seed: int, turns: int = TURNS) -> None:
         self._random = Random(seed)
         self._turns = turns
-        self.store = MemoryStore()
+        self.store = DividedStore(self._random.choice((1, 2, 3)), self._random)
         self.network = Network(self.store, self._random)
         self.ledger = Ledger()
         names = [f"p{number}" for number in range(self._random.choice((2, 3)))]
@@ -44,13 +44,21 @@ class World:
             process.start()
         for _ in range(self._turns):
             self._happen()
-        self._heal()
-        return [*self.ledger.broken, *self._acknowledged(), *self._counts(), *self._agreement(), *self._order()]
+        held_up = self._heal()
+        return [
+            *self.ledger.broken,
+            *held_up,
+            *self._acknowledged(),
+            *self._counts(),
+            *self._agreement(),
+            *self._order(),
+        ]
 
     def _set_the_weather(self) -> None:
         def some(most: float) -> float:
             return self._random.choice((0.0, self._random.uniform(0.0, most)))
 
+        self.store.flaky = some(0.2)
         self.network.weather = Weather(some(0.3), some(0.3), some(0.3), some(0.3), some(0.05))
         for process in self.processes:
             process.disk.crash = some(0.05)
@@ -80,7 +88,7 @@ class World:
             process.report(decision)
 
     def _disturb(self, process: Process) -> None:
-        what = self._random.randrange(7)
+        what = self._random.randrange(8)
         if what == 0:
             self.network.down = not self.network.down
         elif what == 1:
@@ -93,21 +101,33 @@ class World:
             process.skew(self._random.uniform(-SKEW_S, SKEW_S))
         elif what == 5:
             self._pass(400.0)  # time for housekeeping
+        elif what == 6:
+            self.store.away ^= {self._random.randrange(len(self.store.parts))}
         elif process.router is None:
             process.start()
 
-    def _heal(self) -> None:
-        """The network works, the disks are mended, who crashed is started, and nobody calls any more."""
+    def _heal(self) -> list[str]:
+        """The network works, the disks are mended, who crashed is started, and nobody calls any more.
+
+        Parts that are away come back last: until then they hold up only what belongs to them.
+        """
         self.network.clear_up()
         for process in self.processes:
             process.disk.crash, process.disk.broken = 0.0, False
             if process.router is None:
                 process.start()
+        self._settle()
+        held = [process.name for process in self.processes if not process.waits_for <= self.store.away]
+        self.store.away.clear()
+        self._settle()
+        return [f"held up by parts of the store that they did not need: {held}"] * bool(held)
+
+    def _settle(self) -> None:
         for _ in range(LONGEST_HEALING):
             self._pass(5.0)
             for process in self.processes:
                 process.step()
-            if not any(process.waits for process in self.processes):
+            if all(process.waits_for <= self.store.away for process in self.processes):
                 break
         self._pass(5.0)
         for process in self.processes:  # once more, to read what the last of the others delivered
@@ -118,12 +138,12 @@ class World:
             process.clock.advance(seconds)
 
     def _logged(self) -> list[Event]:
-        return list(self.store.events_after(START, 1_000_000)[0])
+        return self.store.logged
 
     def _acknowledged(self) -> list[str]:
         """Acknowledged is stored."""
         missing = self.ledger.acknowledged - {event.id for event in self._logged()}
-        waits = [process.name for process in self.processes if process.waits]
+        waits = [process.name for process in self.processes if process.waits_for]
         return [f"acknowledged and lost: {sorted(missing)}"] * bool(missing) + [f"still waits: {waits}"] * bool(waits)
 
     def _counts(self) -> list[str]:
@@ -152,14 +172,14 @@ class World:
     def _order(self) -> list[str]:
         """What one life of a process left is logged in that order, so that no rating overtakes its decision.
 
-        What was given several times may stand where any of them put it.
+        That is so in each part of the store. What was given several times may stand where any of them put it.
         """
-        position = {event.id: number for number, event in enumerate(self._logged())}
+        position = {event.id: (self.store.part_of(event), number) for number, event in enumerate(self._logged())}
         given = Counter(event_id for process in self.processes for life in process.order for event_id in life)
         broken = []
         for process in self.processes:
             for life in process.order:
                 logged = [position[event_id] for event_id in life if event_id in position and given[event_id] == 1]
-                if logged != sorted(logged):
+                if sorted(logged, key=itemgetter(0)) != sorted(logged):
                     broken.append(f"{process.name} logged in another order than it was told")
         return broken

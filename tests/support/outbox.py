@@ -18,27 +18,38 @@ class MemoryOutbox:
         self.limit = limit
         self.broken = False
         self.closed = 0
-        self.events: deque[Event] = deque()
+        self.queues: dict[int, deque[Event]] = {}
+
+    @property
+    def events(self) -> deque[Event]:
+        """What waits for the first part, which may be all there is."""
+        return self.queues.setdefault(0, deque())
 
     @property
     def waiting(self) -> int:
-        return len(self.events)
+        return sum(map(len, self.queues.values()))
 
-    def add(self, events: Sequence[Event]) -> None:
-        self._reach()
-        self.events.extend(events)
+    @property
+    def parts(self) -> Sequence[int]:
+        return [part for part, queue in self.queues.items() if queue]
 
-    def next(self, limit: int) -> tuple[Sequence[Event], int]:
+    def add(self, events: Sequence[Event], parts: Sequence[int] = ()) -> None:
         self._reach()
-        found = tuple(islice(self.events, limit))
+        for event, part in zip(events, parts or [0] * len(events), strict=True):
+            self.queues.setdefault(part, deque()).append(event)
+
+    def next(self, limit: int, part: int = 0) -> tuple[Sequence[Event], int]:
+        self._reach()
+        found = tuple(islice(self.queues.get(part, ()), limit))
         return found, len(found)
 
-    def delivered(self, mark: int) -> None:
+    def delivered(self, mark: int, part: int = 0) -> None:
         for _ in range(mark):
-            self.events.popleft()
+            self.queues[part].popleft()
 
     def about(self, decision_id: str) -> Sequence[Event]:
-        found = (event for event in tuple(self.events) if isinstance(event, Decision | Outcome))
+        waiting = [event for queue in tuple(self.queues.values()) for event in tuple(queue)]
+        found = (event for event in waiting if isinstance(event, Decision | Outcome))
         return [event for event in found if decision_id == getattr(event, "decision_id", event.id)]
 
     def close(self) -> None:

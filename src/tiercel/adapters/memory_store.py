@@ -14,7 +14,7 @@ from itertools import islice
 
 from tiercel.adapters.codec import SIGNAL, as_logged, kind_of
 from tiercel.adapters.memory_presence import MemoryPresence
-from tiercel.adapters.undivided import place_of
+from tiercel.adapters.undivided import Undivided, place_of
 from tiercel.core.logbook import YOUNG_LOG, Rater, conflicts, day_start, event_time, rater, revise
 from tiercel.core.statistics.fold import Deltas, fold, micros
 from tiercel.core.statistics.forget import forget_ratings
@@ -29,7 +29,7 @@ _Dated = tuple[int, int, Feedback]
 """A rating with its time and its position in the log, by which it sorts."""
 
 
-class MemoryStore:
+class MemoryStore(Undivided):
     """A log in memory. Thread-safe; grows until `trim`. `teach` is the fold that `load` and `trim` use."""
 
     def __init__(self, url: str = "memory://", *, teach: Fold = fold) -> None:
@@ -109,6 +109,13 @@ class MemoryStore:
         """See `EventStore.recent_decisions`."""
         with self._lock:
             newest = self._decisions[-limit:] if limit > 0 else []
+        return [decision for _, _, decision in reversed(newest)]
+
+    def decisions_until(self, until: datetime, limit: int) -> Sequence[Decision]:
+        """See `EventStore.decisions_until`."""
+        with self._lock:
+            end = bisect_right(self._decisions, micros(until), key=_time)
+            newest = self._decisions[max(end - limit, 0) : end] if limit > 0 else []
         return [decision for _, _, decision in reversed(newest)]
 
     def recent_alerts(self, limit: int) -> Sequence[Alert]:
@@ -274,6 +281,10 @@ class MemoryStore:
 
 def _position(entry: tuple[int, Event]) -> int:
     return entry[0]
+
+
+def _time(dated: tuple[int, int, object]) -> int:
+    return dated[0]
 
 
 def _order(dated: tuple[int, int, object]) -> tuple[int, int]:

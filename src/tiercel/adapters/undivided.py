@@ -1,8 +1,12 @@
-"""Positions in a log of one partition."""
+"""What stores have in common that have one part only."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from tiercel.domain.errors import PositionLost
+from tiercel.domain.events import Event
 from tiercel.ports import START, Position
 
 
@@ -13,3 +17,14 @@ def place_of(position: Position) -> int:
     if len(position) != 1:
         raise PositionLost
     return position[0]
+
+
+class Undivided:
+    """A store that is there whole or not at all."""
+
+    missing: Mapping[int, str] = MappingProxyType({})
+    """See `Store.missing`."""
+
+    def part_of(self, event: Event) -> int:  # noqa: ARG002 - there is one part only
+        """See `EventStore.part_of`."""
+        return 0

@@ -3,6 +3,7 @@
 from tiercel.ports.calls import ByteStream, Provider, ProviderResponse
 from tiercel.ports.clock import Clock
 from tiercel.ports.copies import Archive, Mark, Outbox
+from tiercel.ports.notifying import Message, Notifier, Tiding
 from tiercel.ports.presence import Presence
 from tiercel.ports.stores import (
     START,
@@ -26,6 +27,8 @@ __all__ = [
     "EventStore",
     "Fold",
     "Mark",
+    "Message",
+    "Notifier",
     "Outbox",
     "Position",
     "Presence",
@@ -34,4 +37,5 @@ __all__ = [
     "Span",
     "StateStore",
     "Store",
+    "Tiding",
 ]

@@ -13,6 +13,7 @@ from tiercel.ports.stores import Position
 class Outbox(Protocol):
     """Events on their way to a store that is away, in the order they came. What `add` returned for survives a crash.
 
+    Those of each part of the store (`EventStore.part_of`) are delivered by themselves, for parts may be away alone.
     It belongs to one process, and one thread at a time uses it; any may ask `about` what waits.
     """
 
@@ -26,22 +27,27 @@ class Outbox(Protocol):
         """How many may wait; whoever adds sees to it."""
         ...
 
-    def add(self, events: Sequence[Event]) -> None:
-        """Keep `events`, all or none of them.
+    @property
+    def parts(self) -> Sequence[int]:
+        """The parts that events are to be delivered to."""
+        ...
+
+    def add(self, events: Sequence[Event], parts: Sequence[int] = ()) -> None:
+        """Keep `events`, all or none of them, each for its part (0 where none are named).
 
         Raises `StoreError` where that cannot be, `InvalidInput` for an event that cannot be written down.
         """
         ...
 
-    def next(self, limit: int) -> tuple[Sequence[Event], int]:
-        """Up to `limit` events that have waited longest, and a mark for `delivered`: 0 where nothing waits.
+    def next(self, limit: int, part: int = 0) -> tuple[Sequence[Event], int]:
+        """Up to `limit` events that have waited longest for a part, and a mark for `delivered`: 0 where nothing waits.
 
         Those that were damaged are left out. Raises `StoreError` where they cannot be read now.
         """
         ...
 
-    def delivered(self, mark: int) -> None:
-        """What the last `next` gave wait no longer. After a crash some of them may wait again."""
+    def delivered(self, mark: int, part: int = 0) -> None:
+        """What the last `next` of that part gave wait no longer. After a crash some of them may wait again."""
         ...
 
     def about(self, decision_id: str) -> Sequence[Event]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -37,13 +37,15 @@ class Appended:
 
     An event whose id was in the log already with the same content is simply not in `accepted`; with other content its
     id is in `conflicts`. Feedback in `accepted` carries in `replaces` the rating it revises. `spans` say where the
-    accepted events stand.
+    accepted events stand. `missing` are the parts of the store that could not be reached, and why: what became of the
+    events that belong there (`EventStore.part_of`) is not known, and they have to be given again.
     """
 
     accepted: tuple[Event, ...]
     deltas: Deltas
     conflicts: tuple[str, ...] = ()
     spans: tuple[Span, ...] = ()
+    missing: Mapping[int, str] = field(default_factory=dict)
 
     def follow(self, position: Position) -> Position | None:
         """Where one stands who knows the log up to `position`, and these events: None if others logged in between.
@@ -76,16 +78,21 @@ class EventStore(Protocol):
         """Log `events` and add what `fold` makes of the accepted ones to the state: both or neither.
 
         Raises `StoreUnavailable` when the same call may succeed later; repeating it has no second effect even where
-        the first did its work. Raises `InvalidInput` for an event that cannot be written down.
+        the first did its work. So it is with the parts that are `missing` in the answer. Raises `InvalidInput` for an
+        event that cannot be written down.
         """
+        ...
+
+    def part_of(self, event: Event) -> int:
+        """Which part of the store an event belongs to, 0 where there is one only. All of a segment belong to one."""
         ...
 
     def events_after(self, position: Position, limit: int) -> tuple[Sequence[Event], Position]:
         """Up to `limit` events logged after `position`, by any process, and how far one has read with them.
 
         Those of one segment come in the order in which they were logged. Where `limit` allows, every partition that
-        has more is read. Raises `PositionLost` when ratings were cleared, the state was rebuilt or unread events were
-        trimmed since: then `load` again.
+        has more is read, but for those that are away (`Store.missing`). Raises `PositionLost` when ratings were
+        cleared, the state was rebuilt or unread events were trimmed since: then `load` again.
         """
         ...
 
@@ -103,6 +110,10 @@ class EventStore(Protocol):
 
     def recent_decisions(self, limit: int) -> Sequence[Decision]:
         """The newest first."""
+        ...
+
+    def decisions_until(self, until: datetime, limit: int) -> Sequence[Decision]:
+        """Those that were made at `until` or before it, the newest first. Cost independent of history."""
         ...
 
     def recent_alerts(self, limit: int) -> Sequence[Alert]:
@@ -144,7 +155,7 @@ class StateStore(Protocol):
     """The learned state: a cache of the log."""
 
     def load(self) -> tuple[Deltas, Position]:
-        """The whole state, and the log position up to which it was learned."""
+        """The whole state, and the log position up to which it was learned: 0 in parts that are `Store.missing`."""
         ...
 
     def compact(self, now: datetime) -> None:
@@ -168,6 +179,11 @@ class Store(EventStore, StateStore, Protocol):
     """One place that keeps both, atomically; and beside them who is there."""
 
     url: str
+
+    @property
+    def missing(self) -> Mapping[int, str]:
+        """The parts that could not be reached when the log was last read, and why; empty while all can."""
+        ...
 
     @property
     def presence(self) -> Presence:

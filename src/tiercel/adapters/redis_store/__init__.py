@@ -8,7 +8,8 @@ log_index.py   events in the log, and the indexes that find them again
 layers.py      the learned state
 progress.py    how far the log goes, and what became of it
 server.py      commands, and steps that are written whole or not at all
-nodes.py       where commands go: one server, a master that Sentinels know, the masters of a Cluster
+nodes.py       where commands go: one server, a master that Sentinels know
+cluster.py     or the masters of a Cluster, of which some may be away
 keys.py        what the keys are called, and what belongs together
 errors.py      the client's errors as tiercel's errors
 scripts/       what the server does in one step

@@ -12,6 +12,7 @@ from tiercel.adapters.redis_store.log_index import Logged, identity, rater_field
 from tiercel.adapters.redis_store.progress import Progress
 from tiercel.adapters.redis_store.server import Server, Write
 from tiercel.core.logbook import Rater, conflicts, rater, revise
+from tiercel.domain.errors import StoreUnavailable
 from tiercel.domain.events import Event, Feedback
 
 
@@ -44,17 +45,21 @@ class Batch:
     revised: list[Logged] = field(default_factory=list)
 
 
-def ask(server: Server, shares: Sequence[tuple[Keys, Sequence[Event]]]) -> list[Known]:
-    """What each partition knows of its share of a batch.
+def ask(server: Server, shares: Sequence[tuple[Keys, Sequence[Event]]]) -> list[Known | StoreUnavailable]:
+    """What each partition knows of its share of a batch, or why it cannot be asked.
 
     Two round trips, the second only where an id is known or a rating revised.
     """
-    answers = server.ask_each([_questions(keys, events) for keys, events in shares])
-    found = [_found(events, answer) for (_, events), answer in zip(shares, answers, strict=True)]
-    needed = [(keys, known.needed(events)) for (keys, events), known in zip(shares, found, strict=True)]
-    for known, entries in zip(found, log_index.entries_of_each(server, needed), strict=True):
-        known.entries.update((entry.position, entry) for entry in entries)
-    return found
+    answers = server.try_each([_questions(keys, events) for keys, events in shares])
+    found = [
+        (keys, events, answer if isinstance(answer, StoreUnavailable) else _found(events, answer))
+        for (keys, events), answer in zip(shares, answers, strict=True)
+    ]
+    asked = [(keys, known, known.needed(events)) for keys, events, known in found if isinstance(known, Known)]
+    entries = log_index.entries_of_each(server, [(keys, needed) for keys, _, needed in asked])
+    for (_, known, _), some in zip(asked, entries, strict=True):
+        known.entries.update((entry.position, entry) for entry in some)
+    return [known for _, _, known in found]
 
 
 def _questions(keys: Keys, events: Sequence[Event]) -> list[tuple[Any, ...]]:

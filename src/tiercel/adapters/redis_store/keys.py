@@ -70,16 +70,21 @@ class Keys:
         self.days = self._key("zset", "days")
         """The days that `day` is kept for."""
         self.claims = self._key("hash", "claims")
-        """Where ratings are: the partition that the rating of an id is in, for ids whose hash leads here."""
+        """Where ratings are: the partition that the rating of an id is in; see `claimed`."""
 
     @property
     def divided(self) -> bool:
         """Whether the store has parts that no one step reaches together."""
         return bool(self._siblings)
 
-    def claimed(self, feedback_id: str) -> Key:
-        """The `claims` that tell where the rating of that id is, in a divided store."""
-        return self._siblings[crc32(feedback_id.encode()) % len(self._siblings)].claims
+    def claimed(self, feedback_id: str) -> Sequence[Key]:
+        """The `claims` that tell where the rating of that id is, in a divided store.
+
+        Half the range of slots lies between them: while one master is away, one of them is there.
+        """
+        count = len(self._siblings)
+        first = crc32(feedback_id.encode()) % count
+        return [self._siblings[number].claims for number in dict.fromkeys((first, (first + count // 2) % count))]
 
     def day(self, number: int) -> Key:
         """The positions of a day's events, in the order they arrived; `number` counts days since 1970."""

@@ -141,7 +141,7 @@ def leave(write: Write, keys: Keys, old: Logged, *, in_force: bool) -> History |
             write.add("ZREM", keys.completions, completion(event.completion_id) + member)
     elif isinstance(event, Feedback):
         if keys.divided:
-            write.following.append(("HDEL", keys.claimed(event.id).name, event.id))
+            write.following += (("HDEL", claims.name, event.id) for claims in keys.claimed(event.id))
         who = rater(event)
         if in_force and who is not None:
             write.add("HDEL", keys.about(who[0]), rater_field(who))

@@ -7,36 +7,19 @@ that was done may not be known to be done, and repeating it has no second effect
 from __future__ import annotations
 
 import ssl
-import threading
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
-from redis import Redis, RedisCluster
+from redis import Redis
 from redis.backoff import NoBackoff
-from redis.cluster import ClusterNode
-from redis.exceptions import (
-    AskError,
-    ClusterDownError,
-    ConnectionError,  # noqa: A004
-    MovedError,
-    RedisClusterException,
-    RedisError,
-    TimeoutError,  # noqa: A004
-)
+from redis.exceptions import RedisError
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel
 
-from tiercel.core.server_address import CLUSTER, SENTINEL, ServerAddress
+from tiercel.core.server_address import SENTINEL, ServerAddress
 from tiercel.domain.errors import StoreError
 
-REDIRECTIONS = 5
-"""In a row: slots that move while they are looked for."""
-
 Command = tuple[Any, ...]
-
-# the client says too little of their types
-_ClusterNode: Any = ClusterNode
 
 
 class Nodes(Protocol):
@@ -51,19 +34,25 @@ class Nodes(Protocol):
         ...
 
 
-def nodes_at(address: ServerAddress, timeout_s: float) -> Nodes:
-    """The servers at an address. Does not connect. `timeout_s` bounds each wait for the network."""
-    options: dict[str, Any] = {
+def options_of(address: ServerAddress, timeout_s: float) -> dict[str, Any]:
+    """What the client is told of every server at an address."""
+    return {
         "protocol": 2,
         "socket_timeout": timeout_s,
         "socket_connect_timeout": timeout_s,
         "username": address.username,
         "password": address.password,
         **_tls(address),
+        "retry": Retry(NoBackoff(), 0),
     }
-    if address.form == CLUSTER:
-        return ClusterNodes(address, options)
-    options |= {"db": address.database, "retry": Retry(NoBackoff(), 0)}
+
+
+def node_at(address: ServerAddress, timeout_s: float) -> Nodes:
+    """The server at an address, or the master that the Sentinels there know. Does not connect.
+
+    `timeout_s` bounds each wait for the network.
+    """
+    options = options_of(address, timeout_s) | {"db": address.database}
     if address.form == SENTINEL:
         own = {"username": address.sentinel_username, "password": address.sentinel_password, "db": 0}
         sentinels = _sentinels(list(address.hosts), sentinel_kwargs=options | own)
@@ -123,96 +112,20 @@ class OneNode:
 
     def run(self, commands: Sequence[Command]) -> list[Any]:
         """See `Nodes.run`. One round trip."""
-        return _run(self._client, commands)
+        return run(self._client, commands)
 
     def close(self) -> None:
         """See `Nodes.close`."""
         self._client.close()
 
 
-class ClusterNodes:
-    """The masters of a Cluster; which slots each of them has is asked when it is first needed, and when that changed.
-
-    One round trip to each master that has something to do, unless slots were moved.
-    """
-
-    def __init__(self, address: ServerAddress, options: dict[str, Any]) -> None:
-        self._hosts = address.hosts
-        self._options = options
-        self._lock = threading.Lock()
-        self._cluster: Any = None
-        self._stale = False
-
-    def run(self, commands: Sequence[Command]) -> list[Any]:
-        """See `Nodes.run`."""
-        answers: list[Any] = [None] * len(commands)
-        left: Sequence[int] = range(len(commands))
-        try:
-            for _ in range(REDIRECTIONS):
-                cluster = self._known()
-                self._send(cluster, commands, answers, left)
-                left = [number for number in left if isinstance(answers[number], MovedError)]
-                if not left:
-                    break
-                self._stale = True
-        except (ConnectionError, TimeoutError, RedisClusterException):
-            self._stale = True
-            raise
-        if any(isinstance(answer, ClusterDownError) for answer in answers):
-            self._stale = True
-        return answers
-
-    def close(self) -> None:
-        """See `Nodes.close`."""
-        with self._lock:
-            if self._cluster is not None:
-                self._cluster.close()
-
-    def _send(self, cluster: Any, commands: Sequence[Command], answers: list[Any], numbers: Iterable[int]) -> None:  # noqa: ANN401
-        """Send the commands with these numbers to where their keys are, and note what they answer."""
-        of_node: defaultdict[str, list[int]] = defaultdict(list)
-        for number in numbers:
-            slot = cluster.keyslot(key_of(commands[number]))
-            of_node[cluster.nodes_manager.get_node_from_slot(slot).name].append(number)
-        for name, some in of_node.items():
-            client = cluster.get_redis_connection(cluster.get_node(node_name=name))
-            for number, answer in zip(some, _run(client, [commands[number] for number in some]), strict=True):
-                asked = isinstance(answer, AskError) and not isinstance(answer, MovedError)
-                answers[number] = _asking(cluster, answer, commands[number]) if asked else answer
-
-    def _known(self) -> Any:  # noqa: ANN401
-        """The Cluster as it is now."""
-        with self._lock:
-            if self._cluster is None:
-                self._cluster = RedisCluster(
-                    startup_nodes=[_ClusterNode(host, port) for host, port in self._hosts],
-                    # while a master is away, the others are there
-                    require_full_coverage=False,
-                    **self._options,
-                )
-            elif self._stale:
-                self._cluster.nodes_manager.initialize()
-            self._stale = False
-            return self._cluster
-
-
-def _run(client: Any, commands: Sequence[Command]) -> list[Any]:  # noqa: ANN401
+def run(client: Any, commands: Sequence[Command]) -> list[Any]:  # noqa: ANN401
+    """What one server answers to commands, in one round trip; raises what the client raises."""
     with client.pipeline(transaction=False) as pipeline:
         for command in commands:
             pipeline.execute_command(*command)
         answers: list[Any] = pipeline.execute(raise_on_error=False)
     return answers
-
-
-def _asking(cluster: Any, redirected: AskError, command: Command) -> Any:  # noqa: ANN401 - whatever it answers
-    """What the node answers that a slot is on its way to."""
-    node = cluster.get_node(host=redirected.host, port=redirected.port)
-    if node is None:
-        return redirected
-    try:
-        return _run(cluster.get_redis_connection(node), [("ASKING",), command])[1]
-    except RedisError as error:
-        return error
 
 
 def key_of(command: Command) -> Any:  # noqa: ANN401 - text or bytes

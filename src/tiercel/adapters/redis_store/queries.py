@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from tiercel.adapters.codec import SIGNAL
 from tiercel.adapters.redis_store import log_index
 from tiercel.adapters.redis_store.keys import Key, Keys, home_of
 from tiercel.adapters.redis_store.log_index import Logged
+from tiercel.adapters.redis_store.nodes import Command
 from tiercel.adapters.redis_store.server import Server
 from tiercel.core.logbook import event_time
 from tiercel.domain.decision import Decision
+from tiercel.domain.errors import StoreUnavailable
 from tiercel.domain.events import SIGNALS, Event, Feedback, Outcome, Signal
 from tiercel.domain.request import stage_segment
 from tiercel.ports import DecisionRecord
@@ -24,18 +27,14 @@ class Queries:
         self._partitions = partitions
 
     def decision(self, decision_id: str) -> DecisionRecord | None:
-        """What is known of a decision, or None."""
-        answers = self._server.ask_each(
+        """What is known of a decision, or None. Raises `StoreUnavailable` if it may be where nobody can be asked."""
+        answers, away = self._of_all(
             [
                 [("HGET", keys.ids.name, f"decision:{decision_id}"), ("HGETALL", keys.about(decision_id).name)]
                 for keys in self._partitions
             ]
         )
-        wanted = [
-            (keys, (at, *about.values()))
-            for keys, (at, about) in zip(self._partitions, answers, strict=True)
-            if at is not None
-        ]
+        wanted = [(keys, (at, *about.values())) for keys, (at, about) in answers if at is not None]
         for entries in log_index.entries_of_each(self._server, wanted):
             found = [event for _, event in sorted(entries, key=_position)]
             decision = next((event for event in found if isinstance(event, Decision)), None)
@@ -43,28 +42,45 @@ class Queries:
                 ratings = sorted((event for event in found if isinstance(event, Feedback)), key=event_time)
                 outcomes = tuple(event for event in found if isinstance(event, Outcome))
                 return DecisionRecord(decision, outcomes, tuple(ratings))
+        if away:
+            raise away[0]
         return None
 
     def decision_of_completion(self, completion_id: str) -> str | None:
-        """The id of the decision whose call answered with that completion id, or None."""
+        """The id of the decision whose call answered with that completion id, or None. Raises as `decision` does."""
         prefix = log_index.completion(completion_id)
         last = (f"[{prefix}:", f"[{prefix}", "LIMIT", 0, 1)  # digits sort before the colon
-        answers = self._server.ask(*(("ZREVRANGEBYLEX", keys.completions.name, *last) for keys in self._partitions))
+        answers, away = self._of_all([[("ZREVRANGEBYLEX", keys.completions.name, *last)] for keys in self._partitions])
         wanted = [
-            (keys, [member.rpartition(b"\x00")[2] for member in members])
-            for keys, members in zip(self._partitions, answers, strict=True)
-            if members
+            (keys, [member.rpartition(b"\x00")[2] for member in members]) for keys, (members,) in answers if members
         ]
         found = [event for entries in log_index.entries_of_each(self._server, wanted) for _, event in entries]
         outcomes = sorted((event for event in found if isinstance(event, Outcome)), key=event_time)
+        if away and not outcomes:
+            raise away[0]
         return outcomes[-1].decision_id if outcomes else None
 
-    def newest(self, indexes: Iterable[tuple[Keys, Key]], limit: int) -> list[Event]:
-        """The newest `limit` events of several indexes, newest first; of the same moment, the last to arrive first."""
+    def _of_all(
+        self, questions: Sequence[Sequence[Command]]
+    ) -> tuple[list[tuple[Keys, list[Any]]], list[StoreUnavailable]]:
+        """What each partition answers, of those that are there; and why others are not."""
+        answers = list(zip(self._partitions, self._server.try_each(questions), strict=True))
+        away = [answer for _, answer in answers if isinstance(answer, StoreUnavailable)]
+        return [(keys, answer) for keys, answer in answers if not isinstance(answer, StoreUnavailable)], away
+
+    def newest(
+        self, indexes: Iterable[tuple[Keys, Key]], limit: int, *, until_us: int | None = None
+    ) -> list[Event]:
+        """The newest `limit` events of several indexes, newest first; of the same moment, the last to arrive first.
+
+        With `until_us`, of those at that time or before.
+        """
         if limit <= 0:
             return []
         asked = list(indexes)
-        answers = self._server.ask(*(("ZREVRANGE", key.name, 0, limit - 1, "WITHSCORES") for _, key in asked))
+        latest = "+inf" if until_us is None else str(until_us)
+        part = (latest, "-inf", "WITHSCORES", "LIMIT", 0, limit)
+        answers = self._server.ask(*(("ZREVRANGEBYSCORE", key.name, *part) for _, key in asked))
         dated = [
             (int(score), member, keys)
             for (keys, _), members in zip(asked, answers, strict=True)

@@ -7,15 +7,21 @@ import logging
 from collections.abc import Iterable, Sequence
 from importlib import resources
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import (
+    ConnectionError,  # noqa: A004
+    NoScriptError,
+    RedisError,
+    TimeoutError,  # noqa: A004
+)
 
+from tiercel.adapters.redis_store.cluster import ClusterNodes
 from tiercel.adapters.redis_store.errors import translated, translating
 from tiercel.adapters.redis_store.keys import Key
-from tiercel.adapters.redis_store.nodes import Command, key_of, nodes_at
-from tiercel.core.server_address import server_address, without_login
+from tiercel.adapters.redis_store.nodes import Command, key_of, node_at, options_of
+from tiercel.core.server_address import CLUSTER, server_address, without_login
 from tiercel.domain.errors import StoreError, StoreUnavailable
 
 log = logging.getLogger("tiercel.store")
@@ -28,6 +34,8 @@ _MANY = frozenset(("HSET", "HDEL", "ZADD", "ZREM", "SADD", "SREM", "RPUSH", "XDE
 
 _MAX_ARGUMENTS = 1_000
 """Of one command: Lua unpacks no more than some thousands. Even, as fields and values come in pairs."""
+
+_T = TypeVar("_T")
 
 _encoder = msgspec.msgpack.Encoder()
 
@@ -85,27 +93,37 @@ class Server:
         self.place = without_login(url)
         self.address = server_address(url)
         self._closed = False
+        self._all_shown = True
         self._asking = script("ask.lua")
         self._writing = script("commit.lua")
         self._digest = hashlib.sha1(self._writing.encode(), usedforsecurity=False).hexdigest()
-        self._nodes = nodes_at(self.address, timeout_s)
+        self._nodes = (
+            ClusterNodes(self.address, options_of(self.address, timeout_s))
+            if self.address.form == CLUSTER
+            else node_at(self.address, timeout_s)
+        )
 
     def ask(self, *commands: Command) -> list[Any]:
         """The answers to `commands`, in one round trip."""
-        self._ensure_open()
-        if not commands:
-            return []
-        with translating(self.place):
-            answers = self._nodes.run(commands)
-        for command, answer in zip(commands, answers, strict=True):
-            if isinstance(answer, RedisError):
-                raise translated(answer, f"{self.place}: {command[0]} {key_of(command)}") from answer
+        (answers,) = self.ask_each([commands])
         return answers
 
     def ask_each(self, groups: Sequence[Sequence[Command]]) -> list[list[Any]]:
         """The answers to the commands of each group, in one round trip for all."""
-        answers = iter(self.ask(*(command for group in groups for command in group)))
-        return [list(islice(answers, len(group))) for group in groups]
+        return [_answered(answers) for answers in self.try_each(groups)]
+
+    def try_each(self, groups: Sequence[Sequence[Command]]) -> list[list[Any] | StoreUnavailable]:
+        """The same; of a group that is asked of a server that is away, why it is.
+
+        Raises `StoreUnavailable` where all are away, and what nobody mends by asking again.
+        """
+        self._ensure_open()
+        commands = [command for group in groups for command in group]
+        if not commands:
+            return [[] for _ in groups]
+        with translating(self.place):
+            answers = iter(zip(commands, self._nodes.run(commands), strict=True))
+        return [self._judged(list(islice(answers, len(group)))) for group in groups]
 
     def together(self, *commands: Command) -> Command:
         """One command that answers as `commands` do, with nothing done in between. They are about one partition."""
@@ -113,11 +131,16 @@ class Server:
         numbered = [(command[0], keys.index(str(command[1])) + 1, *map(str, command[2:])) for command in commands]
         return ("EVAL", self._asking, len(keys), *keys, _encoder.encode(numbered))
 
-    def commit(self, *writes: Write) -> list[int | None]:
-        """Do all of each of `writes`: the end of its log before it, or None if something it depends on has changed.
+    def commit(self, write: Write) -> int | None:
+        """Do all of `write`: the end of its log before it, or None if something it depends on has changed.
 
-        What is to follow them is done after, as well as it can be.
+        What is to follow it is done after, as well as it can be.
         """
+        (done,) = self.try_commit(write)
+        return _answered(done)
+
+    def try_commit(self, *writes: Write) -> list[int | StoreUnavailable | None]:
+        """The same for each of several. What became of one whose server is away nobody knows; see `try_each`."""
         self._ensure_open()
         steps = [(len(keys := write.keys()), *keys, write.packed()) for write in writes]
         with translating(self.place):
@@ -130,25 +153,46 @@ class Server:
         self._follow(
             write for write, answer in zip(writes, answers, strict=True) if type(answer) is int and answer >= 0
         )
-        for answer in answers:
-            if isinstance(answer, RedisError):
-                raise translated(answer, f"{self.place}: EVALSHA") from answer
-        return [None if answer < 0 else int(answer) for answer in answers]
+        done = [
+            self._judged([(("EVALSHA", "", 0, keys[1]), answer)]) for keys, answer in zip(steps, answers, strict=True)
+        ]
+        return [one if isinstance(one, StoreUnavailable) else None if one[0] < 0 else int(one[0]) for one in done]
 
     def close(self) -> None:
         """Close the connections; idempotent."""
         self._closed = True
         self._nodes.close()
 
+    def _judged(self, answered: Sequence[tuple[Command, Any]]) -> list[Any] | StoreUnavailable:
+        for command, answer in answered:
+            if isinstance(answer, RedisError):
+                away = isinstance(answer, ConnectionError | TimeoutError)
+                what = "" if away else f": {command[0]} {key_of(command)}"
+                error = translated(answer, f"{self.place}{what}")
+                if not isinstance(error, StoreUnavailable):
+                    raise error from answer
+                return error
+        return [answer for _, answer in answered]
+
     def _follow(self, done: Iterable[Write]) -> None:
         try:
             self.ask(*(command for write in done for command in write.following))
         except StoreError as error:
-            log.warning("what others may see of the ratings is not complete: %s", error)
+            if self._all_shown:
+                log.warning("what others may see of the ratings is not complete: %s", error)
+            self._all_shown = False
+        else:
+            self._all_shown = True
 
     def _ensure_open(self) -> None:
         if self._closed:
             raise StoreUnavailable(f"{self.place}: the store was closed")
+
+
+def _answered(answer: _T | StoreUnavailable) -> _T:
+    if isinstance(answer, StoreUnavailable):
+        raise answer
+    return answer
 
 
 def script(name: str) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
 from tiercel.adapters.codec import as_logged
 from tiercel.adapters.redis_store import appending, claims, log_index, progress
-from tiercel.adapters.redis_store.appending import Batch, judge
-from tiercel.adapters.redis_store.keys import US_PER_DAY, Keys, divided, undivided
+from tiercel.adapters.redis_store.appending import Batch, Known, judge
+from tiercel.adapters.redis_store.keys import US_PER_DAY, Keys, divided, home, undivided
 from tiercel.adapters.redis_store.log_index import identity
 from tiercel.adapters.redis_store.presence import RedisPresence
 from tiercel.adapters.redis_store.progress import Progress
@@ -65,6 +66,8 @@ class RedisStore:
         self._queries = Queries(self._server, self._partitions)
         self.presence: Presence = RedisPresence(self._server, self._partitions[0])
         self._learn_every = learn_every
+        self.missing: Mapping[int, str] = {}
+        """See `Store.missing`."""
         self._followed: list[str | None] = [None] * len(self._partitions)
         """The logs that `load` saw; None before it, "" where there was none yet."""
 
@@ -87,10 +90,7 @@ class RedisStore:
         after = self._places(position)
         counts = [max(limit, 0)]
         if len(after) > 1:
-            ends = self._progress()
-            for number, (place, now) in enumerate(zip(after, ends, strict=True)):
-                self._ensure_readable(number, place, now)
-            counts = _shares([now.position - place for now, place in zip(ends, after, strict=True)], limit)
+            counts = self._waiting(after, limit)
         read = [number for number, count in enumerate(counts) if count or len(counts) == 1]
         answers = self._server.ask(
             *(
@@ -105,6 +105,10 @@ class RedisStore:
             events += (event for _, event in found)
             after[number] = found[-1].position if found else after[number]
         return events, tuple(after)
+
+    def part_of(self, event: Event) -> int:
+        """See `EventStore.part_of`."""
+        return home(event, len(self._partitions))
 
     def oldest(self) -> Position:
         """See `EventStore.oldest`."""
@@ -121,6 +125,12 @@ class RedisStore:
     def recent_decisions(self, limit: int) -> Sequence[Decision]:
         """See `EventStore.recent_decisions`."""
         found = self._queries.newest([(keys, keys.decisions) for keys in self._partitions], limit)
+        return [event for event in found if isinstance(event, Decision)]
+
+    def decisions_until(self, until: datetime, limit: int) -> Sequence[Decision]:
+        """See `EventStore.decisions_until`."""
+        indexes = [(keys, keys.decisions) for keys in self._partitions]
+        found = self._queries.newest(indexes, limit, until_us=micros(until))
         return [event for event in found if isinstance(event, Decision)]
 
     def recent_alerts(self, limit: int) -> Sequence[Alert]:
@@ -161,8 +171,18 @@ class RedisStore:
 
     def load(self) -> tuple[Deltas, Position]:
         """See `StateStore.load`."""
-        loaded = [self._until_done(one.load) for one in self._upkeep]
-        self._followed = [now.log for _, now in loaded]
+        loaded: list[tuple[Deltas, Progress]] = []
+        missing: dict[int, StoreUnavailable] = {}
+        for number, one in enumerate(self._upkeep):
+            try:
+                loaded.append(self._until_done(one.load))
+            except StoreUnavailable as why:
+                missing[number] = why
+                if len(missing) == len(self._partitions):
+                    raise
+                loaded.append((Deltas(), Progress()))
+        self.missing = _said(missing)
+        self._followed = [None if number in missing else now.log for number, (_, now) in enumerate(loaded)]
         (state, _), *others = loaded
         state.merge(*(other for other, _ in others))
         return state.climbed(max(now.compacted_at_s for _, now in loaded)), tuple(now.position for _, now in loaded)
@@ -190,32 +210,51 @@ class RedisStore:
         self._server.close()
 
     def _append(self, events: Sequence[Event], fold: Fold) -> Appended:
-        waiting = claims.divide(self._server, self._partitions, events)
+        division = claims.divide(self._server, self._partitions, events)
+        waiting, missing = division.shares, division.missing
         batches: list[Batch] = []
         deltas: list[Deltas] = []
         spans: list[Span] = []
         for _ in range(ATTEMPTS):
-            tried = [(number, self._partitions[number], share) for number, share in waiting.items()]
-            known = appending.ask(self._server, [(keys, share) for _, keys, share in tried])
-            for number, what in zip(waiting, known, strict=True):
-                if self._followed[number] and what.now.log != self._followed[number]:
-                    # who learned from the log that is gone has to tell the one in its place before any event does
-                    raise PositionLost
-            judged = [judge(share, what) for (_, _, share), what in zip(tried, known, strict=True)]
-            taught = [fold(batch.accepted) for batch in judged]
-            steps = zip(tried, known, judged, taught, strict=True)
-            writes = [appending.write(keys, what, batch) for (_, keys, _), what, batch, _ in steps if batch.accepted]
-            ends = iter(self._server.commit(*writes))
-            for (number, _, _), batch, added in zip(tried, judged, taught, strict=True):
+            tried = self._known(waiting, missing)
+            judged = [(number, keys, known, judge(share, known)) for number, keys, known, share in tried]
+            taught = [fold(batch.accepted) for _, _, _, batch in judged]
+            writes = [appending.write(keys, known, batch) for _, keys, known, batch in judged if batch.accepted]
+            ends = iter(self._server.try_commit(*writes))
+            for (number, _, _, batch), added in zip(judged, taught, strict=True):
                 before = next(ends) if batch.accepted else 0
-                if before is not None:
+                if isinstance(before, StoreUnavailable):
+                    self._miss(waiting.pop(number), before, missing)
+                elif before is not None:
                     del waiting[number]
                     batches.append(batch)
                     deltas.append(added)
                     spans += [Span(number, before, before + len(batch.accepted))] if batch.accepted else []
             if not waiting:
-                return _together(events, batches, deltas, spans)
+                return replace(_together(events, batches, deltas, spans), missing=_said(missing))
         raise self._worn_out()
+
+    def _known(
+        self, waiting: dict[int, list[Event]], missing: dict[int, StoreUnavailable]
+    ) -> list[tuple[int, Keys, Known, list[Event]]]:
+        """What each partition knows of its share. Those that cannot be asked do not wait any longer."""
+        shares = [(number, self._partitions[number], share) for number, share in waiting.items()]
+        found = appending.ask(self._server, [(keys, share) for _, keys, share in shares])
+        known: list[tuple[int, Keys, Known, list[Event]]] = []
+        for (number, keys, share), what in zip(shares, found, strict=True):
+            if isinstance(what, StoreUnavailable):
+                self._miss(waiting.pop(number), what, missing)
+                continue
+            if self._followed[number] and what.now.log != self._followed[number]:
+                # who learned from the log that is gone has to tell the one in its place before any event does
+                raise PositionLost
+            known.append((number, keys, what, share))
+        return known
+
+    def _miss(self, share: Sequence[Event], why: StoreUnavailable, missing: dict[int, StoreUnavailable]) -> None:
+        if len(self._partitions) == 1:
+            raise why
+        missing.update((self.part_of(event), why) for event in share)
 
     def _ensure_readable(self, number: int, after: int, now: Progress) -> None:
         """Raises `PositionLost` where another log took the place of what was read, or a server lost its end."""
@@ -230,6 +269,18 @@ class RedisStore:
             raise PositionLost
         return list(position)
 
+    def _waiting(self, after: Sequence[int], limit: int) -> list[int]:
+        """How much to read of each partition: nothing of those that are away."""
+        answers = self._server.try_each([[progress.asked(keys)] for keys in self._partitions])
+        self.missing = {number: str(why) for number, why in enumerate(answers) if isinstance(why, StoreUnavailable)}
+        ahead = [0] * len(after)
+        for number, (place, answer) in enumerate(zip(after, answers, strict=True)):
+            if not isinstance(answer, StoreUnavailable):
+                now = progress.read(answer[0])
+                self._ensure_readable(number, place, now)
+                ahead[number] = now.position - place
+        return _shares(ahead, limit)
+
     def _progress(self) -> list[Progress]:
         return [progress.read(answer) for answer in self._server.ask(*map(progress.asked, self._partitions))]
 
@@ -242,6 +293,10 @@ class RedisStore:
 
     def _worn_out(self) -> StoreUnavailable:
         return StoreUnavailable(f"{self.url}: others changed the log {ATTEMPTS} times while this was worked out")
+
+
+def _said(missing: Mapping[int, StoreUnavailable]) -> dict[int, str]:
+    return {number: str(why) for number, why in missing.items()}
 
 
 def _together(

@@ -160,8 +160,7 @@ class Upkeep:
         return step
 
     def _done(self, step: Write) -> bool | None:
-        (before,) = self._server.commit(step)
-        return None if before is None else True
+        return None if self._server.commit(step) is None else True
 
 
 def has_past(now: Progress, followed: str | None) -> bool:

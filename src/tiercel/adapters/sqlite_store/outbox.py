@@ -8,41 +8,25 @@ or who has just delivered what it had kept itself. There is no file while there 
 from __future__ import annotations
 
 import logging
-import os
 import re
 import sqlite3
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from itertools import count
 from pathlib import Path
-from zlib import crc32
 
 from tiercel.adapters.clock import SystemClock
-from tiercel.adapters.codec import encode_event, kind_of
-from tiercel.adapters.sqlite_store.database import Database, Schema
 from tiercel.adapters.sqlite_store.errors import translating
-from tiercel.adapters.sqlite_store.log_rows import read
-from tiercel.adapters.sqlite_store.quarantine import open_sound
-from tiercel.domain.decision import Decision
-from tiercel.domain.errors import StoreCorrupt, StoreError, StoreUnavailable
-from tiercel.domain.events import Event, Outcome
+from tiercel.adapters.sqlite_store.outbox_file import OutboxFile, opened
+from tiercel.domain.errors import StoreCorrupt, StoreError
+from tiercel.domain.events import Event
 from tiercel.ports import Clock
-
-if sys.platform != "win32":
-    import fcntl
 
 log = logging.getLogger("tiercel.outbox")
 
-OUTBOX = Schema("outbox_migrations", int.from_bytes(b"tiob"))
 DEFAULT_LIMIT = 500_000
 DEFAULT_BUSY_TIMEOUT_S = 1.0
 
-_ENDS = "SELECT coalesce(min(position), 1), coalesce(max(position), 0) FROM waiting"
-_INSERT = "INSERT INTO waiting (position, kind, crc, body, decision_id) VALUES (?, ?, ?, ?, ?)"
-_NEXT = "SELECT position, kind, crc, body FROM waiting WHERE position >= ? ORDER BY position LIMIT ?"
-_ABOUT = "SELECT position, kind, crc, body FROM waiting WHERE decision_id = ? ORDER BY position"
-_REMOVE = "DELETE FROM waiting WHERE position <= ?"
 _COUNT = "SELECT count(*) FROM waiting"
 
 
@@ -64,7 +48,7 @@ class SqliteOutbox:
         self.limit = limit
         self._busy_timeout_s = busy_timeout_s
         self._clock = clock or SystemClock()
-        self._files: list[_File] = []
+        self._files: list[OutboxFile] = []
         self._take_over()
 
     @property
@@ -72,33 +56,39 @@ class SqliteOutbox:
         """See `Outbox.waiting`."""
         return sum(file.waiting for file in tuple(self._files))
 
-    def add(self, events: Sequence[Event]) -> None:
+    @property
+    def parts(self) -> Sequence[int]:
+        """See `Outbox.parts`."""
+        return sorted({part for file in tuple(self._files) for part in file.parts})
+
+    def add(self, events: Sequence[Event], parts: Sequence[int] = ()) -> None:
         """See `Outbox.add`."""
         if not self._files:
             self._files.append(self._begun())
-        self._files[-1].add(events)
+        self._files[-1].add(events, parts or [0] * len(events))
 
-    def next(self, limit: int) -> tuple[Sequence[Event], int]:
+    def next(self, limit: int, part: int = 0) -> tuple[Sequence[Event], int]:
         """See `Outbox.next`."""
-        while self._files:
-            file = self._files[0]
+        for file in [file for file in self._files if part in file.parts]:
             try:
-                events, mark = file.next(limit)
+                events, mark = file.next(limit, part)
             except StoreCorrupt:
                 log.exception("%s is damaged: %d events in it cannot be delivered", file.path, file.waiting)
-                self._files.pop(0).abandon()
+                self._files.remove(file)
+                file.abandon()
                 continue
-            if mark or len(self._files) == 1:
+            if mark:
                 return events, mark
-            self._files.pop(0).close()
         return (), 0
 
-    def delivered(self, mark: int) -> None:
+    def delivered(self, mark: int, part: int = 0) -> None:
         """See `Outbox.delivered`."""
-        file = self._files[0]
-        file.delivered(mark)
-        if not file.waiting and len(self._files) > 1:
-            self._files.pop(0).close()
+        file = next((file for file in self._files if part in file.parts), None)
+        if file is not None:
+            file.delivered(mark, part)
+            if not file.waiting and file is not self._files[-1]:
+                self._files.remove(file)
+                file.close()
         if not self.waiting:
             self._take_over()
 
@@ -115,7 +105,7 @@ class SqliteOutbox:
         """Have what processes left behind that ended: before this one began, or while the store was away."""
         for left_behind in outbox_files(self.path):
             try:
-                file = self._opened(left_behind)
+                file = opened(left_behind, self._busy_timeout_s, self._clock)
             except StoreError as error:
                 log.warning("what an outbox may hold cannot be delivered yet: %s", error)
                 continue
@@ -125,11 +115,11 @@ class SqliteOutbox:
             elif file is not None:
                 file.close()
 
-    def _begun(self) -> _File:
+    def _begun(self) -> OutboxFile:
         for number in count(1):
             path = _numbered(self.path, number)
             try:
-                file = self._opened(path)
+                file = opened(path, self._busy_timeout_s, self._clock)
             except StoreError:
                 if not path.exists():
                     raise
@@ -138,126 +128,8 @@ class SqliteOutbox:
                 return file
         raise AssertionError  # the numbers do not end
 
-    def _opened(self, path: Path) -> _File | None:
-        """The file at `path`, or None where a process that lives has it."""
-        held = _hold(path)
-        if held is None:
-            return None
-        try:
-            database = open_sound(path, self._busy_timeout_s, self._clock, schema=OUTBOX, check=_check)
-            return _File(database, held)
-        except OSError as error:  # such as too many open files
-            os.close(held)
-            raise StoreUnavailable(f"{path}: {error.strerror}") from error
-        except BaseException:
-            os.close(held)
-            raise
 
-
-class _File:
-    """One file, held: what stands at `_first` and after is to be delivered yet."""
-
-    def __init__(self, database: Database, held: int) -> None:
-        self.path = database.path
-        self._database = database
-        self._held = held
-        self._pid = os.getpid()
-        with database.reading() as db:
-            self._first, self._last = db.execute(_ENDS).fetchone()
-
-    @property
-    def waiting(self) -> int:
-        return int(self._last - self._first + 1)
-
-    def add(self, events: Sequence[Event]) -> None:
-        last = self._last
-        rows = []
-        for position, event in enumerate(events, last + 1):
-            body = encode_event(event)
-            rows.append((position, kind_of(event), crc32(body), body.decode(), _decision_id(event)))
-        with self._database.writing() as db:
-            db.executemany(_INSERT, rows)
-        self._last = last + len(rows)
-
-    def about(self, decision_id: str) -> Sequence[Event]:
-        with self._database.reading() as db:
-            return [read(row).event for row in db.execute(_ABOUT, (decision_id,))]
-
-    def next(self, limit: int) -> tuple[Sequence[Event], int]:
-        with self._database.reading() as db:
-            rows = db.execute(_NEXT, (self._first, limit)).fetchall()
-        events: list[Event] = []
-        for row in rows:
-            try:
-                events.append(read(row).event)
-            except StoreCorrupt as damage:
-                log.error("%s: an event is lost: %s", self.path, damage)  # noqa: TRY400 - it says where, a trace no more
-        if not rows and self.waiting:
-            log.error("%s: %d events are lost: somebody else removed them", self.path, self.waiting)
-            self._first = self._last + 1
-        return events, (rows[-1][0] if rows else 0)
-
-    def delivered(self, mark: int) -> None:
-        self._first = mark + 1
-        try:
-            with self._database.writing() as db:
-                db.execute(_REMOVE, (mark,))
-        except StoreError as error:
-            # a full disk: the next removal takes these too, and after a crash they are sent once more, to no effect
-            log.warning("what was delivered is still in the outbox: %s", error)
-
-    def close(self) -> None:
-        """Let go of the file, and remove it where nothing waits in it."""
-        if os.getpid() != self._pid:  # a fork ends: file, lock and connections are those of the process it came from
-            return
-        self._database.close()
-        with suppress(OSError):  # what cannot be removed is found and removed by who starts next
-            for suffix in ("", "-wal", "-shm", _LOCK) if not self.waiting else ():
-                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-        os.close(self._held)
-
-    def abandon(self) -> None:
-        """Let go of a file that is damaged: who opens it next puts it aside."""
-        self._database.close()
-        os.close(self._held)
-
-
-def _decision_id(event: Event) -> str | None:
-    if isinstance(event, Decision):
-        return event.id
-    return event.decision_id if isinstance(event, Outcome) else None
-
-
-_LOCK = "-lock"
 _ADDRESS_DIGITS = 8
-
-
-def _hold(path: Path) -> int | None:
-    """A descriptor by which this process holds `path` until it is closed; None where another holds it.
-
-    The lock is on a file of its own: SQLite's would be lost with any descriptor of the database that is closed.
-    """
-    lock = path.with_name(path.name + _LOCK)
-    try:
-        while True:
-            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
-            try:
-                if sys.platform != "win32":  # there two processes may share a file: all is delivered, some of it twice
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.path.samestat(os.fstat(descriptor), lock.stat()):
-                    return descriptor
-            except BlockingIOError:
-                os.close(descriptor)
-                return None
-            except FileNotFoundError:  # who held it has removed it meanwhile
-                pass
-            os.close(descriptor)
-    except OSError as error:
-        raise StoreUnavailable(f"{lock}: {error.strerror}") from error
-
-
-def _check(db: sqlite3.Connection) -> None:
-    db.execute(_ENDS).fetchone()
 
 
 def _numbered(path: Path, number: int) -> Path:

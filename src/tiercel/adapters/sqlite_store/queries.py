@@ -28,6 +28,10 @@ _COMPLETION = "SELECT decision_id FROM events WHERE completion_id = ? ORDER BY p
 _DECISIONS = """
     SELECT position, kind, crc, body FROM events WHERE kind = 'decision' ORDER BY at_us DESC, position DESC LIMIT ?
 """
+_DECISIONS_UNTIL = """
+    SELECT position, kind, crc, body FROM events WHERE kind = 'decision' AND at_us <= ?
+    ORDER BY at_us DESC, position DESC LIMIT ?
+"""
 _ALERTS = """
     SELECT position, kind, crc, body FROM events WHERE kind = 'alert' ORDER BY at_us DESC, position DESC LIMIT ?
 """
@@ -86,6 +90,12 @@ def decision_of_completion(db: sqlite3.Connection, completion_id: str) -> str | 
 def recent_decisions(db: sqlite3.Connection, limit: int) -> Sequence[Decision]:
     """The newest first."""
     return [event for event in log_rows.events(db, _DECISIONS, max(limit, 0)) if isinstance(event, Decision)]
+
+
+def decisions_until(db: sqlite3.Connection, until_us: int, limit: int) -> Sequence[Decision]:
+    """Those that were made then or before, the newest first."""
+    found = log_rows.events(db, _DECISIONS_UNTIL, until_us, max(limit, 0))
+    return [event for event in found if isinstance(event, Decision)]
 
 
 def recent_alerts(db: sqlite3.Connection, limit: int) -> Sequence[Alert]:

@@ -15,7 +15,7 @@ from tiercel.adapters.sqlite_store.database import Database
 from tiercel.adapters.sqlite_store.presence import SqlitePresence
 from tiercel.adapters.sqlite_store.quarantine import open_sound
 from tiercel.adapters.sqlite_store.state_rows import CHUNK, LEARNED, TRIMMED, Unlearned, progress, set_progress
-from tiercel.adapters.undivided import place_of
+from tiercel.adapters.undivided import Undivided, place_of
 from tiercel.core.logbook import conflicts, day_start, revise
 from tiercel.core.statistics.fold import Deltas, fold, micros
 from tiercel.core.statistics.forget import forget_ratings
@@ -40,7 +40,7 @@ _OLDER = "SELECT position, kind, crc, body FROM events WHERE at_us < ? ORDER BY 
 _REMOVE = "DELETE FROM events WHERE position = ?"
 
 
-class SqliteStore:
+class SqliteStore(Undivided):
     """A log and its learned state in the file at `path`. Thread-safe; open it in each process for itself.
 
     `teach` is the fold that `load` and `trim` use. The state is brought up to date every `learn_every` events. A file
@@ -115,6 +115,11 @@ class SqliteStore:
         """See `EventStore.recent_decisions`."""
         with self._database.reading() as db:
             return queries.recent_decisions(db, limit)
+
+    def decisions_until(self, until: datetime, limit: int) -> Sequence[Decision]:
+        """See `EventStore.decisions_until`."""
+        with self._database.reading() as db:
+            return queries.decisions_until(db, micros(until), limit)
 
     def recent_alerts(self, limit: int) -> Sequence[Alert]:
         """See `EventStore.recent_alerts`."""

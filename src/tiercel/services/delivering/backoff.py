@@ -25,9 +25,9 @@ class Backoff:
         self._delay_s = first_s
         self._jitter = jitter
 
-    def failed(self, error: Exception, now_s: float) -> None:
+    def failed(self, why: str, now_s: float) -> None:
         """The store is away."""
-        self.error = str(error)
+        self.error = why
         self.retry_at_s = now_s + self._delay_s * (0.5 + self._jitter() / 2)
         self._delay_s = min(self._delay_s * 2, self._last_s)
 

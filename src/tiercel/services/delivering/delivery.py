@@ -4,16 +4,17 @@
                                  |                  ^
                                  +--> outbox -------+          from when it does not until the outbox is empty
 
-Without an outbox, or where it cannot be written, memory keeps what it has room for. A state machine without threads,
-waiting or chance of its own: whoever runs it calls `step` (group_commit.py from a thread, feedback_loop.py from its
-callers'), and what is due is done.
+A store may have parts that are away alone: then only what belongs there takes the way through the outbox. Without an
+outbox, or where it cannot be written, memory keeps what it has room for. A state machine without threads, waiting or
+chance of its own: whoever runs it calls `step` (group_commit.py from a thread, feedback_loop.py from its callers'), and
+what is due is done.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from math import inf
@@ -21,9 +22,12 @@ from math import inf
 from tiercel.domain.errors import BufferFull, StoreError, StoreUnavailable
 from tiercel.domain.events import Event
 from tiercel.ports import Appended, Outbox
+from tiercel.services.delivering.access import Access
 from tiercel.services.delivering.backoff import Backoff, no_jitter
+from tiercel.services.delivering.draining import Draining
 from tiercel.services.delivering.keeping import Keeping
 from tiercel.services.delivering.receipts import Batch, CommitStatus, Receipt, events_of, settle, size_of
+from tiercel.services.delivering.taken import Taken
 
 log = logging.getLogger("tiercel.delivery")
 
@@ -37,7 +41,8 @@ class CommitSettings:
 
     `max_batch` events are committed together, `max_buffered` batches kept in memory. Retries double from
     `first_retry_s` on; each is put off by between half of that and all of it, so that many processes do not come back
-    to a store at the same moment.
+    to a store at the same moment. `max_drained` events of the outbox are delivered in one go, with `drain_pause_s` in
+    between: that is quick enough, and leaves the process time for its requests.
     """
 
     linger_s: float = 0.05
@@ -46,20 +51,24 @@ class CommitSettings:
     max_buffered: int = 100_000
     first_retry_s: float = 0.05
     last_retry_s: float = 1.0
+    max_drained: int = 2_000
+    drain_pause_s: float = 0.0
 
 
 class Delivery:
     """Hands what was left here to `commit`, in order; runs `idle` in between, now and then.
 
     Any thread may `leave` and `send`; one at a time may do the rest. `commit` and `idle` raise `StoreError` when the
-    store is away. `jitter` gives a number in [0, 1] whenever it is asked. `finish` closes the outbox.
+    store is away, and say which parts of it are; `part_of` is `EventStore.part_of`. `jitter` gives a number in [0, 1]
+    whenever it is asked. `finish` closes the outbox.
     """
 
     def __init__(
         self,
         commit: Callable[[Sequence[Event]], Appended],
-        idle: Callable[[], None] | None = None,
+        idle: Callable[[], Mapping[int, str]] | None = None,
         *,
+        part_of: Callable[[Event], int],
         now_s: float,
         outbox: Outbox | None = None,
         settings: CommitSettings | None = None,
@@ -67,21 +76,22 @@ class Delivery:
     ) -> None:
         self.settings = settings or CommitSettings()
         self.keeping = Keeping(outbox)
-        self._commit = commit
         self._run_idle = idle
-        self._store = Backoff(self.settings.first_retry_s, self.settings.last_retry_s, jitter)
+        self._part_of = part_of
+        self._access = Access(commit, lambda: Backoff(self.settings.first_retry_s, self.settings.last_retry_s, jitter))
+        self._draining = Draining(self.keeping, self._access)
         # Leaving takes no lock: appending to a deque is atomic.
         self._pending: deque[Batch] = deque()
-        self._taken: list[Batch] = []
-        self._too_many = False
+        self._taken = Taken()
+        self._last: list[Batch] = []
         self._idled_at_s = now_s
         self._dropped = self._committed = 0
         self._fault = ""
 
     @property
     def degraded(self) -> bool:
-        """Whether the store is away, or has not got yet what came while it was."""
-        return bool(self._store.error or self._fault) or self.keeping.behind
+        """Whether the store or a part of it is away, or has not got yet what came while it was."""
+        return bool(self.away or self._fault) or self.keeping.behind
 
     @property
     def pending(self) -> bool:
@@ -90,27 +100,28 @@ class Delivery:
 
     @property
     def away(self) -> str:
-        """What the store said last, if it is away; else ""."""
-        return self._store.error
+        """What the store said last, if it or a part of it is away; else ""."""
+        return self._access.error
 
     @property
     def waiting(self) -> bool:
         """Whether anything that came is not in the store."""
-        return bool(self._pending or self._taken) or self.keeping.behind
+        return bool(self._pending or self._taken.size or self._last) or self.keeping.behind
 
     @property
     def holding(self) -> bool:
-        """Whether memory holds what was seen and could neither be committed nor kept elsewhere."""
-        return bool(self._taken)
+        """Whether memory holds what was seen, and the whole store is away."""
+        return bool(self._taken.size and self._access.whole.error)
 
     def status(self) -> CommitStatus:
         """How the way into the store is doing."""
         keeping, outbox = self.keeping, self.keeping.outbox
         return CommitStatus(
-            buffered=size_of((*tuple(self._pending), *tuple(self._taken))),
-            dropped=self._dropped + keeping.dropped,
-            committed=self._committed,
-            error="; ".join(error for error in (self._store.error, keeping.error, self._fault) if error),
+            buffered=size_of((*tuple(self._pending), *self._taken.batches)),
+            dropped=self._dropped + keeping.dropped + self._draining.dropped,
+            committed=self._committed + self._draining.committed,
+            error="; ".join(error for error in (self.away, keeping.error, self._fault) if error),
+            degraded=self.degraded,
             kept=outbox.waiting if outbox else 0,
             keeps_at_most=outbox.limit if outbox else 0,
             ever_kept=keeping.ever_kept,
@@ -126,7 +137,7 @@ class Delivery:
     def send(self, events: tuple[Event, ...]) -> Future[Receipt]:
         """The same, but the future is done when they are durable. It may raise `BufferFull`, and so may this."""
         if self._full(len(events)):
-            why = f"the store is away ({self._store.error})" if self._store.error else "the store is slow"
+            why = f"the store is away ({self.away})" if self.away else "the store is slow"
             raise BufferFull(
                 f"{why} and {self.settings.max_buffered} batches wait for it already: this one is not kept; give it"
                 " again when the store is back"
@@ -138,143 +149,121 @@ class Delivery:
     def step(self, now_s: float) -> float:
         """Do what is due. Returns for how many seconds nothing more will be, unless something comes."""
         self._take()
-        if self.keeping.behind or now_s < self._store.retry_at_s:
-            self._keep()
-        if now_s >= self._store.retry_at_s:
-            if self.keeping.behind:
-                self._drain(now_s)
-            elif self._taken:
-                self._deliver(now_s)
-            # under steady traffic there is no idle moment to wait for
-            if self._run_idle and not (self._taken or self.keeping.behind) and now_s >= self._idle_at_s:
-                self._idle(self._run_idle, now_s)
-        if now_s < self._store.retry_at_s:
-            return self._store.retry_at_s - now_s
-        more = self._taken or self._too_many or self.keeping.behind
-        return 0.0 if more else max(self._idle_at_s - now_s, 0.0)
+        self._keep(part for part in self._taken.parts if not self._open(part, now_s))
+        drained = self._draining.drain(min(self.settings.max_drained, self.settings.max_batch), now_s)
+        batches = self._taken.take_out((p for p in self._taken.parts if self._open(p, now_s)), self.settings.max_batch)
+        if batches:
+            self._send(batches, now_s)
+        # under steady traffic there is no idle moment to wait for
+        if self._run_idle and self._due_s > now_s >= self._idle_at_s:
+            self._idle(self._run_idle, now_s)
+        if not (self._taken.size or self.keeping.behind):
+            self._tell_last()
+        pause_s = self.settings.drain_pause_s if drained else 0.0
+        return max(min(self._due_s, self._idle_at_s) - now_s, pause_s if now_s >= self._due_s else 0.0)
 
     def unavailable(self, error: StoreError, now_s: float) -> None:
         """The store was found to be away: it is tried again later, and what comes until then is kept."""
-        if not self._store.error:
-            log.warning("the store is away, what happens is kept until it is back: %s", error)
-        self._store.failed(error, now_s)
+        self._access.unavailable(error, now_s)
 
     def retry(self) -> None:
         """Try the store with the next step, whenever that was due."""
-        self._store.forget()
+        self._access.forget()
 
     def finish(self, now_s: Callable[[], float]) -> None:
         """Deliver what is here and close the outbox; what cannot be delivered stays in it, or is lost and said."""
         until_s = now_s() + FAREWELL_S
         self.retry()
-        while (self._pending or self._taken or self.keeping.behind) and now_s() < until_s:
-            self.step(now_s())
-            if self._store.retry_at_s > -inf:
-                break
-        error = StoreUnavailable(self._store.error or "the store is too slow")
-        while self._pending or self._taken:
+        while (now := now_s()) < until_s and (self._pending or self._due_s <= now):
+            self.step(now)
+        error = StoreUnavailable(self.away or "the store is too slow")
+        while self._pending or self._taken.size:
             self._take()
-            self._keep()
-            self._give_up(self._taken, error)
-            self._taken = []
-        self.keeping.close(error)
+            self._keep(self._taken.parts)
+            self._give_up(self._taken.take_out(self._taken.parts, inf), error)
+        if self.keeping.behind:
+            self._give_up(self._last, error)
+        else:
+            self._tell_last()
+        self.keeping.close()
 
     @property
     def _idle_at_s(self) -> float:
-        # while nothing else asks whether the store is back, `idle` does
-        return -inf if self._store.error else self._idled_at_s + self.settings.idle_s
+        """When `idle` runs next: while nothing else asks whether the store is back, it does."""
+        retry_at_s = self._access.whole.retry_at_s
+        return retry_at_s if self._access.whole.error else max(self._idled_at_s + self.settings.idle_s, retry_at_s)
+
+    @property
+    def _due_s(self) -> float:
+        """When a part of the store may be tried that something waits for; infinity where nothing does."""
+        if self._pending and not self._access.whole.error:
+            return -inf
+        return min(map(self._access.retry_at_s, (*self._taken.parts, *self.keeping.parts)), default=inf)
 
     def _full(self, events: int) -> bool:
-        if len(self._pending) + len(self._taken) + len(self.keeping.waiters) < self.settings.max_buffered:
+        if len(self._pending) + self._taken.size + len(self._last) < self.settings.max_buffered:
             return False
         self._dropped += events
         return True
 
+    def _open(self, part: int, now_s: float) -> bool:
+        """Whether what belongs to a part may go there now, past nothing that waits for it."""
+        return now_s >= self._access.retry_at_s(part) and part not in self.keeping.parts
+
     def _take(self) -> None:
         """What is taken here is committed or kept together."""
-        size = size_of(self._taken)
+        size = 0
         while self._pending and size < self.settings.max_batch:
             batch = self._pending.popleft()
+            if not batch.events:
+                self._last.append(batch)
+                continue
             size += len(batch.events)
-            self._taken.append(batch)
-        self._too_many = bool(self._pending)
-
-    def _keep(self) -> None:
-        self._taken = self.keeping.keep(self._taken)
-        self.keeping.settle_waiters()
-
-    def _deliver(self, now_s: float) -> None:
-        together = len(self._taken)
-        while self._taken:
-            batches = self._taken[:together]
-            events = events_of(batches)
             try:
-                appended = self._commit(events) if events else None
-            except StoreError as error:
-                self.unavailable(error, now_s)
-                if error.retryable or self.keeping.outbox is not None:
-                    self._keep()
-                    return
-                self._give_up(batches, error)
+                self._taken.add(batch.divided(self._part_of))
             except Exception as fault:
                 # a fault in what is made of one event must take neither its company nor the log down
-                if len(batches) > 1:
-                    together = 1
-                    continue
                 log.exception("committing failed by a fault of tiercel")
-                self._give_up(batches, fault)
-            else:
-                if appended:
-                    self._answered(len(events))
-                settle(batches, appended)
-            self._taken = self._taken[len(batches) :]
+                self._give_up([batch], fault)
 
-    def _drain(self, now_s: float) -> None:
-        """Deliver some of what waits in the outbox, before anything that came later."""
-        outbox, together = self.keeping.outbox, self.settings.max_batch
-        left = together
-        while outbox is not None and self.keeping.behind and left > 0:
-            try:
-                events, mark = outbox.next(together)
-                if not self._delivered(events) and len(events) > 1:
-                    together, left = 1, len(events)
-                    continue
-            except StoreError as error:
-                self.unavailable(error, now_s)
-                return
-            outbox.delivered(mark)
-            left -= together
-        self.keeping.settle_waiters()
+    def _keep(self, parts: Iterable[int]) -> None:
+        """Put what belongs to these parts into the outbox, as far as that can be."""
+        self._taken.put_back(self.keeping.keep(self._taken.take_out(tuple(parts), inf)))
 
-    def _delivered(self, events: Sequence[Event]) -> bool:
-        """Commit what was kept. False where that failed by the fault of one of them, which alone is then lost."""
-        if not events:
-            return True
+    def _send(self, batches: Sequence[Batch], now_s: float) -> None:
         try:
-            conflicts = self._commit(events).conflicts
-        except StoreError:
-            raise
-        except Exception:
-            if len(events) == 1:
-                log.exception("an event that was kept cannot be committed, by a fault of tiercel: it is lost")
-                self._dropped += 1
-            return False
-        if conflicts:
-            self._dropped += len(conflicts)
-            log.error("kept events are refused, their ids were used before: %s", ", ".join(conflicts))
-        self._answered(len(events) - len(conflicts))
-        return True
+            appended = self._access.commit(events_of(batches), {batch.part for batch in batches}, now_s)
+        except StoreError as error:
+            if error.retryable or self.keeping.outbox is not None:
+                self._taken.put_back(batches)
+                self._keep(self._taken.parts)
+            else:
+                self._give_up(batches, error)
+        except Exception as fault:
+            # likewise
+            if len(batches) > 1:
+                self._send_each(batches, now_s)
+                return
+            log.exception("committing failed by a fault of tiercel")
+            self._give_up(batches, fault)
+        else:
+            missed = [batch for batch in batches if batch.part in appended.missing]
+            self._committed += size_of(batches) - size_of(missed)
+            settle(batches, appended)
+            self._taken.put_back(missed)
+            self._keep(appended.missing)
 
-    def _answered(self, committed: int) -> None:
-        self._committed += committed
-        if self._store.error:
-            log.warning("the store is back")
-        self._store.succeeded()
+    def _send_each(self, batches: Sequence[Batch], now_s: float) -> None:
+        for number, batch in enumerate(batches):
+            if not self._open(batch.part, now_s):
+                self._taken.put_back(batches[number:])
+                return
+            self._send([batch], now_s)
 
-    def _idle(self, run: Callable[[], None], now_s: float) -> None:
+    def _idle(self, run: Callable[[], Mapping[int, str]], now_s: float) -> None:
         self._idled_at_s = now_s
         try:
-            run()
+            missing = run()
         except StoreError as error:
             self.unavailable(error, now_s)
         except Exception as fault:
@@ -283,9 +272,15 @@ class Delivery:
             self._fault = f"housekeeping: {fault!r}"
         else:
             self._fault = ""
-            self._answered(0)
+            self._access.looked_at(missing, now_s)
 
-    def _give_up(self, batches: Sequence[Batch], error: Exception) -> None:
+    def _tell_last(self) -> None:
+        """Tell who waits for all that came before: the store has it."""
+        for batch in self._last:
+            batch.settle(Receipt())
+        self._last = []
+
+    def _give_up(self, batches: Sequence[Batch], error: BaseException) -> None:
         lost = size_of(batches)
         self._dropped += lost
         if lost:

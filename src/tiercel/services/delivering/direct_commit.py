@@ -37,7 +37,9 @@ class DirectCommit:
         jitter: Callable[[], float],
     ) -> None:
         commit = partial(store.append, fold=fold)
-        self._delivery = Delivery(commit, now_s=monotonic_s(), outbox=outbox, settings=settings, jitter=jitter)
+        self._delivery = Delivery(
+            commit, part_of=store.part_of, now_s=monotonic_s(), outbox=outbox, settings=settings, jitter=jitter
+        )
         self._monotonic_s = monotonic_s
         self._lock = Lock()
 

@@ -1,4 +1,4 @@
-"""What the store has not got is put into the outbox, where there is one, and taken out when the store has it."""
+"""What the store has not got is put into the outbox, where there is one, for each part of the store by itself."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from tiercel.domain.errors import BufferFull, StoreError
 from tiercel.domain.events import Event
 from tiercel.ports import Outbox
-from tiercel.services.delivering.receipts import Batch, Receipt, events_of, settle, size_of
+from tiercel.services.delivering.receipts import Batch, Receipt, events_of, size_of
 
 log = logging.getLogger("tiercel.delivery")
 
 
 class Keeping:
-    """An outbox and those who wait until it is empty. `error` is "" while it can be written.
+    """An outbox, if there is one. `error` is "" while it can be written.
 
     `ever_kept` events went into it; `dropped` were lost on the way: there was no room, or no way to write them down.
     """
@@ -24,12 +24,16 @@ class Keeping:
         self.error = ""
         self.ever_kept = 0
         self.dropped = 0
-        self.waiters: list[Batch] = []
 
     @property
     def behind(self) -> bool:
-        """Whether something waits; until it has been delivered nothing goes past it."""
+        """Whether something waits."""
         return self.outbox is not None and self.outbox.waiting > 0
+
+    @property
+    def parts(self) -> Sequence[int]:
+        """The parts of the store that something waits for; until it has been delivered nothing goes past it."""
+        return () if self.outbox is None else self.outbox.parts
 
     def about(self, decision_id: str) -> Sequence[Event]:
         """What waits of a decision and its outcomes; from any thread."""
@@ -49,7 +53,7 @@ class Keeping:
         events = events_of(kept)
         try:
             if events:
-                self.outbox.add(events)
+                self.outbox.add(events, [batch.part for batch in kept for _ in batch.events])
         except StoreError as error:
             if not self.error:
                 log.warning("the outbox cannot be written, memory keeps what it has room for: %s", error)
@@ -64,25 +68,13 @@ class Keeping:
         self.error = ""
         self.ever_kept += len(events)
         for batch in kept:
-            if batch.events:
-                batch.settle(Receipt(kept=True))
-            else:
-                self.waiters.append(batch)
+            batch.settle(Receipt(kept=True))
         if refused:
             self._refuse(refused, self._full(self.outbox))
         return []
 
-    def settle_waiters(self) -> None:
-        """Tell who waits for all that came before, if the store has it."""
-        if self.waiters and not self.behind:
-            settle(self.waiters, None)
-            self.waiters = []
-
-    def close(self, error: StoreError) -> None:
-        """Let go of the outbox. Who still waits for it to be empty is told `error`."""
-        for batch in self.waiters:
-            batch.fail(error)
-        self.waiters = []
+    def close(self) -> None:
+        """Let go of the outbox; what waits stays in it."""
         if self.outbox is not None:
             self.outbox.close()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import timedelta
@@ -77,6 +77,7 @@ class Learner:
         self.delivery = Delivery(
             self._commit,
             self._idle,
+            part_of=store.part_of,
             now_s=clock.monotonic_s(),
             outbox=outbox,
             settings=settings,
@@ -164,11 +165,12 @@ class Learner:
         """Commit what is buffered and stop; idempotent."""
         self._commits.close()
 
-    def _idle(self) -> None:
+    def _idle(self) -> Mapping[int, str]:
         self.catch_up()
         if self.clock.monotonic_s() - self._tidied_at_s >= HOUSEKEEPING_S:
             self._tidied_at_s = self.clock.monotonic_s()
             self.tidy()
+        return self.store.missing
 
     def _commit(self, events: Sequence[Event]) -> Appended:
         with self._lock:
@@ -191,8 +193,19 @@ class Learner:
         if appended.accepted:
             changes = self._reviewed(appended)
             if changes:
-                self._append(changes)
+                self._change(changes)
         return appended
+
+    def _change(self, changes: Sequence[StandingChange]) -> None:
+        """Log what the review called for; where its part of the store is away, as soon as that is back."""
+        try:
+            missing = self._append(changes).missing
+        except StoreUnavailable as error:
+            log.debug("changes wait for the store: %s", error)
+            missing = {self.store.part_of(change): "" for change in changes}
+        waiting = [change for change in changes if self.store.part_of(change) in missing]
+        if waiting:
+            self.leave(*waiting)
 
     def _follow(self) -> int:
         """Read the log to its end, or to where taking the state is less work; how many events."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -38,6 +38,7 @@ class Way:
         self.delivery = Delivery(
             self._commit,
             self._idle,
+            part_of=self.store.part_of,
             now_s=0.0,
             outbox=self.outbox,
             settings=self.settings,
@@ -47,10 +48,11 @@ class Way:
     def _commit(self, events: Sequence[Event]) -> Appended:
         return self.store.append(events, fold)
 
-    def _idle(self) -> None:
+    def _idle(self) -> Mapping[int, str]:
         self.idled += 1
         if self.store.away:
             raise StoreUnavailable("scripted")
+        return self.store.missing
 
     def step(self, *, after_s: float = 0.0) -> float:
         self.now_s += after_s
@@ -221,7 +223,7 @@ def test_an_event_that_cannot_be_committed_or_written_down_takes_no_other_down()
             raise ZeroDivisionError
         return way.store.append(events, fold)
 
-    way.delivery._commit = commit
+    way.delivery._access._commit = commit
     receipts = [way.send(outcome(number)) for number in range(1, 4)]
     way.step()
     assert [receipt.exception(0) is None for receipt in receipts] == [True, False, True]
@@ -233,7 +235,7 @@ def test_an_event_that_cannot_be_committed_or_written_down_takes_no_other_down()
     assert way.logged == [f"dec_{number}/small" for number in (1, 3, 4, 5)]
     assert way.delivery.status().dropped == 2
 
-    def add(events: Sequence[Event]) -> None:
+    def add(events: Sequence[Event], _: Sequence[int]) -> None:
         if any(event.id == "dec_7/small" for event in events):
             raise InvalidInput("no JSON")
         way.outbox.events.extend(events)  # type: ignore[union-attr]
@@ -266,7 +268,7 @@ def test_a_store_that_refuses_for_good_keeps_what_was_acknowledged_and_without_a
 
     for outbox in (MemoryOutbox(), None):
         way = Way(outbox)
-        way.delivery._commit = refuse
+        way.delivery._access._commit = refuse
         receipt = way.send(outcome(1))
         way.step()
         way.step(after_s=1.0)

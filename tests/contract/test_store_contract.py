@@ -287,6 +287,17 @@ def test_the_newest_decisions_and_alerts(store: Store) -> None:
     assert (list(store.recent_decisions(0)), list(store.recent_alerts(0))) == ([], [])
 
 
+def test_the_decisions_until_a_moment(store: Store) -> None:
+    store.append([decision(n, seconds=s) for n, s in enumerate((5, 1, 9, 9))], fold)
+    newest, *_, oldest = store.recent_decisions(4)
+    assert [d.id for d in store.decisions_until(newest.decided_at, 10)] == ["dec_3", "dec_2", "dec_0", "dec_1"]
+    assert [d.id for d in store.decisions_until(newest.decided_at, 3)] == ["dec_3", "dec_2", "dec_0"]
+    just_before = newest.decided_at - timedelta(microseconds=1)
+    assert [d.id for d in store.decisions_until(just_before, 10)] == ["dec_0", "dec_1"]
+    assert list(store.decisions_until(oldest.decided_at, 0)) == []
+    assert list(store.decisions_until(oldest.decided_at - timedelta(days=1), 9)) == []
+
+
 def test_the_log_is_followed_in_steps(store: Store) -> None:
     store.append([outcome(n) for n in range(7)], fold)
     position, steps = START, []

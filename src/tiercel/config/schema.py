@@ -178,6 +178,12 @@ class FeedbackSection(Section):
     quality_threshold: Fraction = _FEEDBACK.quality_threshold
 
 
+class DashboardSection(Section):
+    """[dashboard]."""
+
+    evaluations: Name | None = None
+
+
 class File(Section):
     """The whole file."""
 
@@ -192,3 +198,4 @@ class File(Section):
     feedback: FeedbackSection = FeedbackSection()
     adaptive: dict[str, Any] = Field(default_factory=dict)
     alerts: dict[str, Any] = Field(default_factory=dict)
+    dashboard: DashboardSection = DashboardSection()

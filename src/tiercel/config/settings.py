@@ -128,6 +128,13 @@ class FeedbackSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DashboardSettings:
+    """[dashboard]: `evaluations` is the folder that results of `tiercel evaluate` and `tiercel ope` are shown from."""
+
+    evaluations: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """A whole configuration. [adaptive] are loop A's weights and thresholds, [alerts] those of alerts."""
 
@@ -142,6 +149,7 @@ class Settings:
     feedback: FeedbackSettings = field(default_factory=FeedbackSettings)
     adaptive: AdaptiveConfig = field(default_factory=AdaptiveConfig)
     alerts: AlertThresholds = field(default_factory=AlertThresholds)
+    dashboard: DashboardSettings = field(default_factory=DashboardSettings)
 
     @property
     def judge_sources(self) -> frozenset[str]:

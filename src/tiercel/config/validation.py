@@ -13,6 +13,7 @@ from tiercel.config import schema
 from tiercel.config.checks import Vocabulary
 from tiercel.config.problems import did_you_mean, dotted, expectation, is_secret_key, shown
 from tiercel.config.settings import (
+    DashboardSettings,
     FeedbackSettings,
     KeySettings,
     ProviderSettings,
@@ -143,6 +144,7 @@ def _settings(file: schema.File) -> Settings:
         feedback=FeedbackSettings(**{**dict(file.feedback), "trusted_sources": tuple(file.feedback.trusted_sources)}),
         adaptive=AdaptiveConfig(**file.adaptive),
         alerts=AlertThresholds(**file.alerts),
+        dashboard=DashboardSettings(**_given(file.dashboard)),
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
-from typing import Annotated
+from dataclasses import asdict, replace
+from typing import Annotated, Any
 
 from pydantic import Field
 from starlette.requests import Request
@@ -17,12 +17,16 @@ from tiercel.apps.gateway.errors import HttpError
 from tiercel.apps.gateway.feedback import Tokens
 from tiercel.apps.gateway.state import GatewayState
 from tiercel.apps.gateway.validation import Body, Limit, Name, Names, Query, read_json, read_query, validated
+from tiercel.core.adaptive import AdaptiveScorer
 from tiercel.core.eligibility import parted
+from tiercel.domain.catalogue import Agent
+from tiercel.domain.decision import Decision
 from tiercel.domain.errors import NoEligibleModel, UnknownModel
 from tiercel.domain.names import MAX_NAMES
 from tiercel.domain.request import DEFAULT_NAME, TASK_CAPABILITIES, RequestContext
 from tiercel.ports import DecisionRecord
 from tiercel.services.deciding.routes import Plan
+from tiercel.services.watching.decision_pages import Cursor, Wanted, decision_page
 
 Figures = Annotated[dict[Name, Annotated[float, Field(allow_inf_nan=False)]], Field(max_length=MAX_NAMES)]
 
@@ -45,9 +49,16 @@ class DecisionBody(Body):
 
 
 class RecentQuery(Query):
-    """How many of the newest."""
+    """How many of the newest, before which place, and what they have to be."""
 
     limit: Limit = 50
+    before: str | None = None
+    workflow: Name | None = None
+    stage: Name | None = None
+    model: Name | None = None
+    policy: Name | None = None
+    tier: Name | None = None
+    agent: Name | None = None
 
 
 async def post_decision(request: Request, state: GatewayState) -> Response:
@@ -75,19 +86,34 @@ async def post_decision(request: Request, state: GatewayState) -> Response:
 
 
 async def get_decisions(request: Request, state: GatewayState) -> Response:
-    """The newest decisions, newest first."""
+    """The newest decisions, newest first; `next` goes on before them, as long as there are any."""
     query = read_query(request, RecentQuery)
-    recent = await asyncio.to_thread(_recent, state, query.limit)
-    return json_answer(recent)
+    before = None if query.before is None else Cursor.parse(query.before)
+    wanted = Wanted(
+        workflow=query.workflow,
+        stage=query.stage,
+        model=query.model,
+        policy=query.policy,
+        tier=query.tier,
+        agent_id=query.agent,
+    )
+    return json_answer(await asyncio.to_thread(_recent, state, query.limit, before, wanted))
 
 
 async def get_decision(request: Request, state: GatewayState) -> Response:
-    """A decision with its candidates, outcomes and the feedback so far."""
+    """A decision with its candidates, outcomes and the feedback so far.
+
+    Where it says what the request required, each candidate's capability score stands beside the score that its calls
+    until now make of it.
+    """
     read_query(request, Query)
     record = await asyncio.to_thread(_record, state, request.path_params["decision_id"])
+    made = records.decision(record.decision)
+    scores = _scores(state, record.decision)
     return json_answer(
         {
-            **records.decision(record.decision),
+            **made,
+            "candidates": [{**candidate, "scores": scores.get(candidate["model"])} for candidate in made["candidates"]],
             "outcomes": [records.outcome(outcome) for outcome in record.outcomes],
             "feedback": [records.whole_feedback(feedback) for feedback in record.feedback],
         }
@@ -107,9 +133,27 @@ def _narrowed(context: RequestContext, models: list[str], state: GatewayState) -
     return replace(plan, models=left, excluded=(*refused, *plan.excluded))
 
 
-def _recent(state: GatewayState, limit: int) -> dict[str, object]:
-    state.settle()
-    return records.listed([records.decision(decision) for decision in state.router.store.recent_decisions(limit)])
+def _recent(state: GatewayState, limit: int, before: Cursor | None, wanted: Wanted) -> dict[str, object]:
+    if before is None:
+        state.settle()
+    page = decision_page(state.router.store, limit, before=before, wanted=wanted)
+    following = None if page.next is None else str(page.next)
+    return records.listed(
+        [records.decision(decision) for decision in page.decisions], next=following, looked_at=page.looked_at
+    )
+
+
+def _scores(state: GatewayState, decision: Decision) -> dict[str, dict[str, Any]]:
+    """Loop A's score of each candidate for what the request required; none where it required nothing."""
+    if not decision.requires:
+        return {}
+    known = state.router.core.agents.get(decision.agent_id)
+    needs = Agent(agent_id=decision.agent_id or "request", required=decision.requires)
+    if known is not None and tuple(known.required) == tuple(decision.requires):
+        needs = known
+    scorer = AdaptiveScorer(state.performance, state.settings.adaptive)
+    models = [state.router.core.catalogue.get(c.model_id) for c in decision.proposal.candidates]
+    return {model.model_id: asdict(scorer.score_with_feedback(needs, model)) for model in models if model}
 
 
 def _record(state: GatewayState, decision_id: str) -> DecisionRecord:

@@ -55,6 +55,7 @@ RESOURCES: Mapping[str, Mapping[str, Endpoint]] = {
     "/v1/series": {"GET": figures.get_series},
     "/v1/frontier": {"GET": figures.get_frontier},
     "/v1/routing": {"GET": figures.get_routing},
+    "/v1/evaluations": {"GET": figures.get_evaluations},
     "/v1/alerts": {"GET": alerts.get_alerts},
     "/v1/agents": {"GET": agents.get_agents},
     "/v1/agents/{agent_id:path}/heartbeat": {"POST": agents.post_heartbeat},

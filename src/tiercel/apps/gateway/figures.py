@@ -185,6 +185,13 @@ def _observed(state: GatewayState, model: ObservedModel) -> dict[str, Any]:
     }
 
 
+async def get_evaluations(request: Request, state: GatewayState) -> Response:
+    """How policies compared, as far as results were kept."""
+    read_query(request, Query)
+    data, note = await asyncio.to_thread(state.evaluations.newest)
+    return json_answer(records.listed(data, note=note))
+
+
 def _place(workflow: str | None, stage: str | None) -> Place:
     if stage is not None and workflow is None:
         raise invalid([Problem("workflow", "is required with stage", "", "missing")])

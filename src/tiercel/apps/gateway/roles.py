@@ -39,6 +39,7 @@ ROLES: Mapping[str, Mapping[str, Role | None]] = {
     "/v1/series": {"GET": VIEWER},
     "/v1/frontier": {"GET": VIEWER},
     "/v1/routing": {"GET": VIEWER},
+    "/v1/evaluations": {"GET": VIEWER},
     "/v1/alerts": {"GET": VIEWER},
     "/v1/agents": {"GET": VIEWER},
     "/v1/agents/{agent_id:path}/heartbeat": {"POST": CALLER},

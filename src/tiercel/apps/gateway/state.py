@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
 
+from tiercel.adapters.evaluation_files import Evaluations
 from tiercel.apps.gateway.access import Access
 from tiercel.apps.gateway.event_stream import EventStreams
 from tiercel.apps.gateway.under_way import UnderWay
@@ -48,6 +49,7 @@ class GatewayState:
         self.access = Access(settings, keys, learner.clock)
         self.performance = Performance(learner)
         self.pace = Pace(learner)
+        self.evaluations = Evaluations(settings.dashboard.evaluations)
         self.alerting = Alerting(learner, settings.alerts)
         self.quality = FeedbackService(
             router.store,

@@ -32,6 +32,7 @@ def describe(
         "feedback": {**asdict(settings.feedback), "trusted_sources": list(settings.feedback.trusted_sources)},
         "adaptive": asdict(settings.adaptive),
         "alerts": asdict(settings.alerts),
+        "drift": asdict(settings.drift),
         "dashboard": asdict(settings.dashboard),
     }
 

@@ -198,4 +198,5 @@ class File(Section):
     feedback: FeedbackSection = FeedbackSection()
     adaptive: dict[str, Any] = Field(default_factory=dict)
     alerts: dict[str, Any] = Field(default_factory=dict)
+    drift: dict[str, Any] = Field(default_factory=dict)
     dashboard: DashboardSection = DashboardSection()

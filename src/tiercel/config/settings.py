@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tiercel.core.adaptive import AdaptiveConfig
+from tiercel.core.beliefs.shift import DriftSettings
 from tiercel.core.grading import JudgeSettings
 from tiercel.domain.access import Role
 from tiercel.domain.alerts import AlertThresholds
@@ -136,7 +137,7 @@ class DashboardSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """A whole configuration. [adaptive] are loop A's weights and thresholds, [alerts] those of alerts."""
+    """A whole configuration. [adaptive] are loop A's weights and thresholds, [alerts] those of alerts, [drift] of drift."""
 
     store: StoreSettings = field(default_factory=StoreSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
@@ -149,6 +150,7 @@ class Settings:
     feedback: FeedbackSettings = field(default_factory=FeedbackSettings)
     adaptive: AdaptiveConfig = field(default_factory=AdaptiveConfig)
     alerts: AlertThresholds = field(default_factory=AlertThresholds)
+    drift: DriftSettings = field(default_factory=DriftSettings)
     dashboard: DashboardSettings = field(default_factory=DashboardSettings)
 
     @property

@@ -23,6 +23,7 @@ from tiercel.config.settings import (
     StoreSettings,
 )
 from tiercel.core.adaptive import AdaptiveConfig
+from tiercel.core.beliefs.shift import DriftSettings
 from tiercel.core.grading import JudgeSettings
 from tiercel.domain.access import Role
 from tiercel.domain.alerts import AlertThresholds
@@ -31,9 +32,10 @@ from tiercel.domain.errors import ConfigurationError, InvalidInput, Problem
 
 _SECRET = "a secret must not stand in the file: put it into an environment variable and name that"  # noqa: S105 - a message
 
-_OWN_RULES: Mapping[str, type[AdaptiveConfig | AlertThresholds]] = {
+_OWN_RULES: Mapping[str, type[AdaptiveConfig | AlertThresholds | DriftSettings]] = {
     "adaptive": AdaptiveConfig,
     "alerts": AlertThresholds,
+    "drift": DriftSettings,
 }
 """Sections whose rules stand where the figures are used."""
 
@@ -144,6 +146,7 @@ def _settings(file: schema.File) -> Settings:
         feedback=FeedbackSettings(**{**dict(file.feedback), "trusted_sources": tuple(file.feedback.trusted_sources)}),
         adaptive=AdaptiveConfig(**file.adaptive),
         alerts=AlertThresholds(**file.alerts),
+        drift=DriftSettings(**file.drift),
         dashboard=DashboardSettings(**_given(file.dashboard)),
     )
 

@@ -173,6 +173,15 @@ PROCESS_METRICS: Sequence[ProcessMetric] = (
         lambda s: s.router.learner.status().dropped,
     ),
     *JUDGE_METRICS,
+    ProcessMetric(
+        "tiercel_drift_open",
+        "gauge",
+        "Metrics of models that drifted and are neither back nor settled.",
+        lambda s: len(s.drift.open),
+    ),
+    ProcessMetric(
+        "tiercel_drift_found_total", "counter", "Drifts this process has found.", lambda s: s.drift.found.total()
+    ),
     ProcessMetric("tiercel_alerts_active", "gauge", "Alerts that are active.", lambda s: len(s.alerting.active)),
     ProcessMetric("tiercel_event_streams", "gauge", "Clients that follow /v1/events.", lambda s: len(s.streams)),
     ProcessMetric(

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from tiercel.core.beliefs.change import POLICY as DRIFT
+from tiercel.core.beliefs.forgetting import METRICS
 from tiercel.domain.alerts import Alert
 from tiercel.domain.catalogue import ModelProfile
 from tiercel.domain.decision import Decision
@@ -30,10 +31,11 @@ def time(at: datetime | None) -> str | None:
 
 
 def segment(place: Segment) -> dict[str, Any]:
-    """The stage or the agent that has statistics of its own, or the model that changed."""
+    """The stage or the agent that has statistics of its own, or the model that changed, everywhere or there."""
+    model = {"model": place[-1]} if place[-2:-1] == ("model",) else {}
     if place[0] == "stage":
-        return {"workflow": place[1], "stage": place[2]}
-    return {"model" if place[0] == "model" else "agent_id": place[1]}
+        return {"workflow": place[1], "stage": place[2], **model}
+    return model if place[0] == "model" else {"agent_id": place[1], **model}
 
 
 def decision(made: Decision) -> dict[str, Any]:
@@ -173,7 +175,7 @@ def notice(told: Notice) -> dict[str, Any]:
     }
 
 
-_OTHER_CHANGES = {ASSIGNMENT: "assignment", DRIFT: "drift", AGENT_STATUS: "agent"}
+_OTHER_CHANGES = {ASSIGNMENT: "assignment", DRIFT: "drift", AGENT_STATUS: "agent", **dict.fromkeys(METRICS, "drift")}
 _SHOWN: Mapping[type[Event], tuple[str, Callable[[Any], dict[str, Any]]]] = {
     Decision: ("decision", decision),
     Outcome: ("outcome", outcome),
@@ -184,7 +186,7 @@ _SHOWN: Mapping[type[Event], tuple[str, Callable[[Any], dict[str, Any]]]] = {
     Notice: ("notice", notice),
     Signal: ("signal", signal),
 }
-EVENT_KINDS = (*(kind for kind, _ in _SHOWN.values()), *_OTHER_CHANGES.values())
+EVENT_KINDS = (*(kind for kind, _ in _SHOWN.values()), *dict.fromkeys(_OTHER_CHANGES.values()))
 
 
 def kind_of(happened: Event) -> str:

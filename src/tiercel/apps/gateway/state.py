@@ -23,6 +23,7 @@ from tiercel.services.ids import new_feedback_id
 from tiercel.services.rating.feedback_loop import FeedbackService
 from tiercel.services.watching.alerting import Alerting
 from tiercel.services.watching.pace import Pace
+from tiercel.services.watching.drift import DriftWatching
 from tiercel.services.watching.performance import Performance
 
 log = logging.getLogger("tiercel.gateway")
@@ -51,6 +52,8 @@ class GatewayState:
         self.pace = Pace(learner)
         self.evaluations = Evaluations(settings.dashboard.evaluations)
         self.alerting = Alerting(learner, settings.alerts)
+        self.drift = DriftWatching(learner, settings.drift)
+        self.alerting.watch(self.drift.breaches)
         self.quality = FeedbackService(
             router.store,
             fold=fold,
@@ -105,6 +108,7 @@ class GatewayState:
         self.calls.end()
         await self.calls.wait(FAREWELL_S)
         self.alerting.close()
+        self.drift.close()
         self.pace.close()
         await self.router.close()
 

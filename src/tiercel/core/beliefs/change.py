@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tiercel.core.statistics.fold import micros
+from tiercel.core.statistics.fold import ERAS, micros
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.events import StandingChange
 from tiercel.domain.request import Segment
 
-POLICY = "drift"
+POLICY = ERAS
 
 
 class Change(NamedTuple):

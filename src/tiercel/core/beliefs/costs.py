@@ -2,6 +2,7 @@
 
 A model without calls of a kind takes what its price says of an ordinary answer, times how much dearer or cheaper than
 usual that kind turned out with the models that were tried. Where the log knows costs and no tokens, costs are learned.
+What was learned before a drift of a model's costs counts little (forgetting.py).
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tiercel.core.beliefs.evidence import Kind
-from tiercel.core.statistics.fold import usage_key
+from tiercel.core.beliefs.forgetting import ticks
+from tiercel.core.statistics.fold import segment_of, usage_key
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.core.statistics.usage import COMPLETION, COST, COSTED, HALF_LIFE_S, PROMPT, TOKENED, Usage
 from tiercel.domain.catalogue import ModelProfile
@@ -40,7 +42,7 @@ class CostBeliefs:
         self._totals: dict[str, list[float]] = {}
         for key, usage in knowledge.all_usage():
             if key[-1] in (basis, ""):
-                sums = self._faded(usage, usage.total)
+                sums = self._faded(usage, usage.total, ticks(knowledge, segment_of(key) or (), key[-2]))
                 held = self._totals.get(key[-2])
                 self._totals[key[-2]] = sums if held is None else [a + b for a, b in zip(held, sums, strict=True)]
 
@@ -54,12 +56,12 @@ class CostBeliefs:
         elsewhere, here = [], []
         for model in models:
             usage = knowledge.usage(usage_key(segment, model.model_id, self._basis)) or _UNUSED
-            own = usage.of(shape)
-            here.append(_spent(model, self._faded(usage, own)))
+            own, aged = usage.of(shape), ticks(knowledge, segment, model.model_id)
+            here.append(_spent(model, self._faded(usage, own, aged)))
             # the other shapes of the segment, so that nothing counts twice; rounding, or a call counted in the shape
             # and not yet in the total, must not leave less than nothing
             others = [max(0.0, everything - its) for everything, its in zip(usage.total, own, strict=True)]
-            elsewhere.append(_spent(model, self._faded(usage, others)))
+            elsewhere.append(_spent(model, self._faded(usage, others, aged)))
         known = _narrowed(_narrowed(usual, elsewhere), here)
         dearest = max((cost for cost in known if cost is not None), default=0.0)
         return [dearest if cost is None else cost for cost in known]
@@ -73,8 +75,8 @@ class CostBeliefs:
         first = model.price.cost_usd(USUAL_PROMPT_TOKENS, USUAL_COMPLETION_TOKENS)
         return (spent.cost_usd + PSEUDO_CALLS * first) / (spent.calls + PSEUDO_CALLS)
 
-    def _faded(self, usage: Usage, sums: Sequence[float]) -> list[float]:
-        factor = 2.0 ** min(usage.landmark - self._now, 64.0)
+    def _faded(self, usage: Usage, sums: Sequence[float], aged: float) -> list[float]:
+        factor = 2.0 ** min(usage.landmark - self._now - aged, 64.0)
         return [factor * value for value in sums]
 
 

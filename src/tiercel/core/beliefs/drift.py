@@ -8,6 +8,9 @@ deviations and clipped, for either direction
 A rating that everybody's answers share in (the judge became strict) is no change of one model: the common part of the
 newest differences, as far as it is certain, is taken off first, and an alarm is raised only for a model that moved away
 from the others. (What is uncertain or long ago must not be: one model's bad luck would be another's change.)
+
+What is watched here is any figure in standard deviations: ratings by the policy that learns, and what calls take and
+ratings say by `shift_detector.py`.
 """
 
 from __future__ import annotations
@@ -31,6 +34,27 @@ _CERTAIN = 1.5
 """Standard errors from 0 that are taken for no chance."""
 _COMMON_SINCE = 200
 """What was said longer ago than so many ratings of any model says nothing of now."""
+_OVERSHOOT = 1.166
+"""By so much, in two crossings, a sum of normal steps is beyond its threshold on average when it crosses it."""
+
+
+def threshold_for(false_alarms_per_million: float, drift: float = DRIFT, *, sides: int = 2) -> float:
+    """The threshold at which a CUSUM of so many sides, of normal figures that do not change, gives that many alarms.
+
+    A side's mean number of samples until an alarm is (exp(2 d b) - 2 d b - 1) / (2 d^2), with d the drift and
+    b = threshold + 1.166 (Siegmund, "Sequential Analysis", 1985, chapter 2). `false_alarms_per_million` samples is
+    above 0 and below 10,000.
+    """
+    samples = sides * 1e6 / false_alarms_per_million
+    low, high = 0.0, 200.0 / drift
+    while high - low > 1e-6:
+        middle = (low + high) / 2
+        exponent = 2.0 * drift * middle
+        if (math.exp(min(exponent, 500.0)) - exponent - 1.0) / (2.0 * drift * drift) < samples:
+            low = middle
+        else:
+            high = middle
+    return max(0.0, high - _OVERSHOOT)
 
 
 @dataclass(slots=True)
@@ -60,7 +84,7 @@ class _Rating(NamedTuple):
 
 @dataclass(slots=True)
 class _Watch:
-    wait: int = FIRST_SAMPLES
+    wait: int
     fallen: bool = False
     up: _Side = field(default_factory=_Side)
     down: _Side = field(default_factory=_Side)
@@ -93,16 +117,26 @@ class Alarm:
 
 
 class DriftWatch:
-    """Watches the ratings of every model; a few microseconds each."""
+    """Watches the ratings of every model; a few microseconds each.
 
-    def __init__(self, threshold: float = THRESHOLD) -> None:
+    Beyond `threshold` a model has changed; beyond `mended` one that is known to have fallen is better again. The first
+    `first_samples` of a model say what is common to all, and raise no alarm.
+    """
+
+    def __init__(
+        self, threshold: float = THRESHOLD, *, mended: float = MENDED, first_samples: int = FIRST_SAMPLES
+    ) -> None:
         self._threshold = threshold
+        self._mended = mended
+        self._first_samples = first_samples
         self._watches: dict[str, _Watch] = {}
         self._ratings = 0
 
     def add(self, model: str, difference: float, variance: float) -> Alarm | None:
         """Take note of a rating that was `difference` above its expectation, which has that `variance`."""
-        watch = self._watches.setdefault(model, _Watch())
+        watch = self._watches.get(model)
+        if watch is None:
+            watch = self._watches[model] = _Watch(self._first_samples)
         own = difference - self._common(model)
         self._ratings += 1
         watch.note(_Rating(self._ratings, difference, variance))
@@ -113,7 +147,7 @@ class DriftWatch:
         watch.up.add(step - DRIFT, own)
         watch.down.add(-step - DRIFT, own)
         for side in (watch.up, watch.down):
-            threshold = MENDED if watch.fallen and side is watch.up else self._threshold
+            threshold = self._mended if watch.fallen and side is watch.up else self._threshold
             if side.total > threshold:
                 shift = side.differences / (side.samples + _SHRUNK)
                 self.reset(model, fallen=shift < 0)
@@ -122,7 +156,14 @@ class DriftWatch:
 
     def reset(self, model: str, *, fallen: bool) -> None:
         """Start anew: the model is known to have changed, for the worse where it has `fallen`."""
-        self._watches[model] = _Watch(wait=0 if fallen else FIRST_SAMPLES, fallen=fallen)
+        self._watches[model] = _Watch(wait=0 if fallen else self._first_samples, fallen=fallen)
+
+    def forget(self, model: str) -> None:
+        """Drop what is held of a model."""
+        self._watches.pop(model, None)
+
+    def __len__(self) -> int:
+        return len(self._watches)
 
     def _common(self, model: str) -> float:
         """By how much everybody's newest ratings surely were above expectation; 0 where too few others were rated."""

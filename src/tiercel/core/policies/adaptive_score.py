@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from tiercel.core.adaptive import AdaptiveConfig, adaptive_score
+from tiercel.core.beliefs.forgetting import Metric, steady_since_us
 from tiercel.core.capability import match_score
 from tiercel.core.policies.base import DEFAULT_PROBE_SHARE, BasePolicy, Situation, mixture
 from tiercel.core.statistics.fold import segment_model_key
@@ -26,6 +27,8 @@ _CACHED_MATCHES = 10_000
 @dataclass(frozen=True, slots=True)
 class AdaptiveScoreSettings:
     """`window_s`: outcomes older than that count only where there are fewer than the configured minimum of newer ones.
+
+    So do those from before the model's latency drifted.
 
     `doubt` is the number of standard errors an incumbent's success rate must be below the threshold before it is
     penalised; `latency_tolerance` the same for its mean latency, as a fraction. `switch_margin` is in points of 100.
@@ -65,7 +68,8 @@ class ObservedScores:
     def _score(self, model: ModelProfile, situation: Situation) -> float:
         settings, config = self.settings, self.settings.config
         recent = situation.knowledge.outcomes(segment_model_key(situation.segment, model.model_id))
-        since_us = situation.now_us - round(settings.window_s * 1e6)
+        drifted_us = steady_since_us(situation.knowledge, Metric.LATENCY, situation.segment, (model.model_id,))
+        since_us = max(situation.now_us - round(settings.window_s * 1e6), drifted_us)
         seen = recent.summary(since_us, config.min_requests_for_performance, now_us=situation.now_us)
         rate, latency_ms = seen.success_rate, seen.mean_latency_ms
         if rate is not None and model.model_id == situation.incumbent:

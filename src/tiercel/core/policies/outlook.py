@@ -18,6 +18,7 @@ from tiercel.core.beliefs.change import POLICY as DRIFT
 from tiercel.core.beliefs.change import latest_change
 from tiercel.core.beliefs.costs import CostBeliefs
 from tiercel.core.beliefs.evidence import Evidence, Kind, gather, ratings_now
+from tiercel.core.beliefs.forgetting import POLICIES, Metric, steady_since_us
 from tiercel.core.beliefs.priors import Priors
 from tiercel.core.beliefs.quality import QualityBeliefs
 from tiercel.core.policies.base import Situation
@@ -149,7 +150,7 @@ class Outlook:
             elif isinstance(event, Outcome):
                 # costs are read when asked for; only what they are shrunk to is estimated
                 self._fresh += 0.1
-            elif isinstance(event, StandingChange) and event.policy == DRIFT:
+            elif isinstance(event, StandingChange) and event.policy in (DRIFT, POLICIES[Metric.COST]):
                 self._fresh += 1_000_000
         if self._knowledge is not None and self._fresh >= self._due():
             self._estimate(self._knowledge)
@@ -237,8 +238,9 @@ class Outlook:
             model_id = model.model_id
             ratings = ratings_now(knowledge, kind, model_id, self._basis, self._evidence.before)
             mean, variance = quality.expect(kind, model_id, ratings)
+            drifted_us = steady_since_us(knowledge, Metric.LATENCY, kind[0], (model_id,))
             seen = knowledge.outcomes(segment_model_key(kind[0], model_id)).summary(
-                situation.now_us - _SUCCESS_WINDOW_US, 10, now_us=situation.now_us
+                max(situation.now_us - _SUCCESS_WINDOW_US, drifted_us), 10, now_us=situation.now_us
             )
             latency_s = None if seen.mean_latency_ms is None else seen.mean_latency_ms / 1000.0
             newcomer, fallen = model_id in self._newcomers, model_id in self._fallen

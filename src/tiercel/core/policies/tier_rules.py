@@ -6,6 +6,7 @@ The rules are those of `core/tiers.py`, over the newest ratings with no source l
   on ratings given since the last move, so that neither chance nor what is past moves it to and fro;
 * probes: a small share of requests goes to the next lower tier (and to any tier passed over as failing), because going
   down needs ratings from there that nothing else collects;
+* ratings from before a drift of one of the tier's models do not count;
 * a tier all of whose models are failing right now is passed over, upwards first.
 
 Within a tier the model with the best adaptive score serves.
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import ClassVar
 
+from tiercel.core.beliefs.forgetting import Metric, steady_since_us
 from tiercel.core.policies.adaptive_score import AdaptiveScoreSettings, ObservedScores
 from tiercel.core.policies.base import DEFAULT_PROBE_SHARE, BasePolicy, Situation, mixture
 from tiercel.core.statistics.buckets import CLOCKS_APART_US
@@ -109,9 +111,10 @@ class TierRulesPolicy(BasePolicy):
             # stamped by a clock that was ahead: it does not tell what came after it
             moved_us = 0
         since_us = max(now_us - round(settings.window_s * 1e6), moved_us)
-        here = self._ratings(segment, tier, knowledge, since_us, now_us)
+        here = self._ratings(segment, tier, rungs[tier], knowledge, (since_us, now_us))
         rank = tiers.index(tier)
-        below = self._ratings(segment, tiers[rank - 1], knowledge, since_us, now_us) if rank else None
+        lower = tiers[rank - 1]
+        below = self._ratings(segment, lower, rungs[lower], knowledge, (since_us, now_us)) if rank else None
         plain = self._verdict(tiers, tier, here, below, 0.0)
         if plain.recommended_tier == tier or plain.confidence <= _ADOPT_ABOVE:
             return None
@@ -146,8 +149,18 @@ class TierRulesPolicy(BasePolicy):
             quality_threshold=self.settings.quality_threshold,
         )
 
-    def _ratings(self, segment: Segment, tier: str, knowledge: Knowledge, since_us: int, now_us: int) -> RatingSummary:
-        settings = self.settings
+    def _ratings(
+        self,
+        segment: Segment,
+        tier: str,
+        models: Sequence[ModelProfile],
+        knowledge: Knowledge,
+        window_us: tuple[int, int],
+    ) -> RatingSummary:
+        """The ratings of a tier in the window, since none of its models' quality drifted."""
+        settings, (since_us, now_us) = self.settings, window_us
+        drifted_us = steady_since_us(knowledge, Metric.QUALITY, segment, [model.model_id for model in models])
+        since_us = max(since_us, drifted_us)
         ratings = knowledge.ratings(segment_tier_key(segment, tier))
         return ratings.summary(since_us=since_us, now_us=now_us, enough=_ENOUGH, trusted=settings.trusted_sources)
 

@@ -29,6 +29,7 @@ _Cell = tuple[_Place, int]
 _S = TypeVar("_S")
 
 OVERALL: Key = ()
+ERAS = "drift"  # the policy under which a standing change of a model begins a new era of it: beliefs/change.py
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -130,7 +131,7 @@ class Deltas:
 
     def drop_past_eras(self) -> None:
         """Drop the moments of models that changed twice since: nobody asks for them any more."""
-        eras = {segment[-1]: s.revision for (_, segment), s in self.standings.items() if segment[0] == "model"}
+        eras = {segment[-1]: s.revision for (policy, segment), s in self.standings.items() if policy == ERAS}
         for key in [key for key in self.moments if int(key[-1]) < eras.get(key[-3], 0) - 1]:
             del self.moments[key]
 
@@ -168,9 +169,9 @@ def fold(events: Iterable[Event]) -> Deltas:
         # a decision alone teaches nothing; it gives meaning to what follows
     _fold_outcomes(deltas, outcomes)
     _fold_feedback(deltas, feedback)
-    return deltas
     for (key, bucket), sums in arm_sums(feedback):
         _sums_at(deltas, key, bucket).merge(sums)
+    return deltas
 
 
 def outcome_keys(segment: Segment, model: str, agent_id: str) -> list[Key]:
@@ -206,7 +207,8 @@ def _fold_outcomes(deltas: Deltas, events: Iterable[Outcome]) -> None:
         if event.success:
             key = usage_key(event.segment, event.model, event.label.basis)
             usage = deltas.usage.setdefault(key, Usage())
-            usage.add_call(event.label.shape, at_us, event.prompt_tokens, event.completion_tokens, event.cost_usd)
+            tokens = event.prompt_tokens, event.completion_tokens
+            usage.add_call(event.label.shape, at_us, *tokens, event.cost_usd, ticks=event.label.tick)
         if event.error == CLIENT_LEFT:
             sums.add_usage(event.prompt_tokens, event.completion_tokens, event.cost_usd)
             continue

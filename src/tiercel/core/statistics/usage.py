@@ -1,6 +1,7 @@
 """What calls of one model in one segment take: tokens and money per shape of prompt, as sums that fade and add.
 
-A call weighs 2 ** (its time in half-lives of `HALF_LIFE_S`): prices and habits of models change over weeks. The sums
+A call weighs 2 ** (its time in half-lives of `HALF_LIFE_S`): prices and habits of models change over weeks. Where they
+were found to have changed at once, the clock was moved on (`ticks`), by the same for every call since. The sums
 are relative to 2 ** landmark, as in moments.py, and add in any order.
 """
 
@@ -33,10 +34,17 @@ class Usage:
         self.total: tuple[float, ...] = _NOTHING
 
     def add_call(
-        self, shape: int, at_us: int, prompt_tokens: int | None, completion_tokens: int | None, cost_usd: float | None
+        self,
+        shape: int,
+        at_us: int,
+        prompt_tokens: int | None,
+        completion_tokens: int | None,
+        cost_usd: float | None,
+        *,
+        ticks: float = 0.0,
     ) -> None:
         """Add what one call took, as far as it is known; about 2 us."""
-        tick = at_us / (HALF_LIFE_S * 1e6)
+        tick = at_us / (HALF_LIFE_S * 1e6) + ticks
         if abs(tick - self.landmark) > _REBASE_AFTER:
             self._rebase(math.floor(tick) if not self.shapes else max(self.landmark, math.floor(tick)))
         g = math.exp2(tick - self.landmark)

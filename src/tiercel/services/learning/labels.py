@@ -3,6 +3,8 @@
     decided:  vector, basis, expectation, era  (from the decision: core/beliefs/labels.py)
     logged:   clock, weight                    (from what is known at that moment: `labelled`)
 
+A call's clock says how often what the model costs was found to have drifted (core/beliefs/forgetting.py).
+
 Both stand in the log from then on, so that whoever replays it learns the same.
 """
 
@@ -13,10 +15,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tiercel.core.beliefs.change import latest_change
+from tiercel.core.beliefs.forgetting import ticks
 from tiercel.core.statistics.fold import Key, segment_model_key
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.core.statistics.voices import weight_of
-from tiercel.domain.events import Event, Feedback
+from tiercel.domain.events import Event, Feedback, Outcome
 from tiercel.domain.request import Segment
 
 
@@ -26,6 +29,9 @@ def labelled(events: Sequence[Event], knowledge: Knowledge, now_us: int, trusted
     said: dict[Key, dict[str, list[float]]] = {}
     ready: list[Event] = []
     for event in events:
+        if isinstance(event, Outcome) and (aged := ticks(knowledge, event.segment, event.model)):
+            ready.append(replace(event, label=replace(event.label, tick=aged)))
+            continue
         if not isinstance(event, Feedback) or not event.model:
             ready.append(event)
             continue

@@ -9,13 +9,15 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 SUPPORT = Path(__file__).parent
+NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 
 
 def free_port() -> int:
@@ -80,14 +82,22 @@ def config(upstream_url: str, models: Sequence[tuple[str, str]], extra: str = ""
 
 
 @contextmanager
-def gateway(folder: Path, models: Sequence[tuple[str, str]], extra: str = "") -> Iterator[Gateway]:
-    """`tiercel serve` over the scripted upstream."""
-    with upstream() as upstream_url, running(folder, upstream_url, models, extra) as started:
+def gateway(
+    folder: Path, models: Sequence[tuple[str, str]], extra: str = "", environment: Mapping[str, str] = NO_VARIABLES
+) -> Iterator[Gateway]:
+    """`tiercel serve` over the scripted upstream, with `environment` beside what there is."""
+    with upstream() as upstream_url, running(folder, upstream_url, models, extra, environment) as started:
         yield started
 
 
 @contextmanager
-def running(folder: Path, upstream_url: str, models: Sequence[tuple[str, str]], extra: str = "") -> Iterator[Gateway]:
+def running(
+    folder: Path,
+    upstream_url: str,
+    models: Sequence[tuple[str, str]],
+    extra: str = "",
+    environment: Mapping[str, str] = NO_VARIABLES,
+) -> Iterator[Gateway]:
     """`tiercel serve` over an upstream that runs already."""
     (folder / "tiercel.toml").write_text(config(upstream_url, models, extra))
     port = free_port()
@@ -96,7 +106,7 @@ def running(folder: Path, upstream_url: str, models: Sequence[tuple[str, str]], 
     with (
         errors.open("w") as log,
         subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True, env=_environment()
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True, env={**_environment(), **environment}
         ) as process,
     ):
         assert process.stdout is not None

@@ -7,10 +7,9 @@ cost. c is its mean cost of a call: of its own calls in that segment; else of al
 of the tokens that the n calls took.
 
 The interval reaches t standard errors to both sides. With v the variance of the cost of one call of the best model and
-m its calls, the variance of n c against what n calls would really have taken is v n^2 / m + v n. v is read from how
-much the mean costs of time buckets differ (tallies.py). Segments add up, and so do their variances; the degrees of
-freedom are Satterthwaite's. It covers what chance did. It does not cover that a policy may have kept the requests that
-are dear to answer for the one model or the other.
+m its calls, the variance of n c against what n calls would really have taken is v n^2 / m + v n. Segments add up, and
+so do their variances; the degrees of freedom are Satterthwaite's. It covers what chance did. It does not cover that a
+policy may have kept the requests that are dear to answer for the one model or the other.
 """
 
 from __future__ import annotations
@@ -184,12 +183,12 @@ def _cost_of(own: Costs, whole: Costs) -> _Cost | None:
     else:
         return None
     if costs.variance is not None:
-        return _Cost(costs.mean, source, costs.variance, costs, costs.groups - 1)
+        return _Cost(costs.mean, source, costs.variance, costs, costs.degrees)
     if whole.variance is None:
         return _Cost(costs.mean, source, None, costs)
-    # too few groups of its own: spread as much, for its size, as the model's calls at large
+    # too few calls of its own: spread as much, for its size, as the model's calls at large
     relative = whole.variance / (whole.mean * whole.mean) if whole.mean else 0.0
-    return _Cost(costs.mean, source, relative * costs.mean**2, costs, whole.groups - 1)
+    return _Cost(costs.mean, source, relative * costs.mean**2, costs, whole.degrees)
 
 
 def _priced(price: Price | None, others: Iterable[Tally], n: int) -> _Cost | None:
@@ -234,7 +233,7 @@ def _settled(account: _Account) -> Savings:
     if account.estimated_from["price"]:
         reason = "part of it is reckoned from a price: how far that is off is not known"
     elif any(cost.variance is None for _, cost in account.costs.values()):
-        reason = "the best model was called in one time bucket only: how much its calls differ is not known yet"
+        reason = "the best model was called once only: how much its calls differ is not known yet"
     half, usd = saved.half_width(), account.saved_usd
     always = account.spent_usd + usd
     return Savings(

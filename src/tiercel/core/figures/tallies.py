@@ -68,25 +68,30 @@ MANY = 200
 
 
 class Costs:
-    """Calls of known cost, by groups that came one after another (time buckets).
+    """Calls of known cost: how many, the sum of their costs, and how much single calls differ.
 
-    How much single calls differ is told by how much the groups' means differ: no sum of squares is kept of costs. With
-    independent calls that is an unbiased estimate, and where costs drift over time one that is too wide.
+    The latter is told by the sum of their squares; where a part of the calls lacks those (they were learned by an older
+    version), by how much the means of groups that came one after another (time buckets) differ.
     """
 
-    __slots__ = ("between", "cost_nano", "count", "groups")
+    __slots__ = ("between", "cost_nano", "cost_sq_atto", "count", "groups", "squared")
 
     def __init__(self) -> None:
         self.count = 0
         self.cost_nano = 0
+        self.cost_sq_atto = 0
+        self.squared = True
         self.groups = 0
         self.between = 0.0
 
-    def add(self, count: int, cost_nano: int) -> None:
-        """Add a group of `count` calls that cost so much together, in 1e-9 USD."""
+    def add(self, count: int, cost_nano: int, cost_sq_atto: int = 0) -> None:
+        """Add a group of `count` calls: the sum of their costs in 1e-9 USD, and of the squares in 1e-18."""
         if count > 0:
             self.count += count
             self.cost_nano += cost_nano
+            self.cost_sq_atto += cost_sq_atto
+            # the mean of squares is never below the square of the mean
+            self.squared &= count * cost_sq_atto >= cost_nano * cost_nano
             self.groups += 1
             self.between += (cost_nano / NANO) ** 2 / count
 
@@ -94,6 +99,8 @@ class Costs:
         """Add the groups of `other`."""
         self.count += other.count
         self.cost_nano += other.cost_nano
+        self.cost_sq_atto += other.cost_sq_atto
+        self.squared &= other.squared
         self.groups += other.groups
         self.between += other.between
 
@@ -108,11 +115,19 @@ class Costs:
         return self.usd / self.count
 
     @property
+    def degrees(self) -> int:
+        """The degrees of freedom of the variance; 0 where there is none."""
+        return max((self.count if self.squared else self.groups) - 1, 0)
+
+    @property
     def variance(self) -> float | None:
-        """Of the cost of one call, in square USD; None with fewer than two groups."""
-        if self.groups < 2:
+        """Of the cost of one call, in square USD; None where `degrees` is 0."""
+        if not self.degrees:
             return None
-        return max(self.between - self.usd * self.usd / self.count, 0.0) / (self.groups - 1)
+        if self.squared:
+            apart = self.cost_sq_atto * self.count - self.cost_nano * self.cost_nano
+            return apart / self.count / self.degrees / NANO / NANO
+        return max(self.between - self.usd * self.usd / self.count, 0.0) / self.degrees
 
 
 class Tally:
@@ -132,7 +147,7 @@ class Tally:
         self.requests += sums.requests
         self.prompt_tokens += sums.prompt_tokens
         self.completion_tokens += sums.completion_tokens
-        self.costs.add(sums.costed, sums.cost_nano)
+        self.costs.add(sums.costed, sums.cost_nano, sums.cost_sq_atto)
 
     def merge(self, other: Tally) -> None:
         """Add what `other` holds."""
@@ -144,10 +159,10 @@ class Tally:
 
 
 def remainder(whole: Tally, parts: Iterable[Tally]) -> Tally:
-    """What is in `whole` and in none of `parts`. Of its costs only number and sum are known, not the groups."""
+    """What is in `whole` and in none of `parts`; its costs are one group."""
     rest = Tally()
     rest.merge(whole)
-    costs, cost_nano = whole.costs.count, whole.costs.cost_nano
+    costs, cost_nano, cost_sq_atto = whole.costs.count, whole.costs.cost_nano, whole.costs.cost_sq_atto
     for part in parts:
         rest.requests -= part.requests
         rest.prompt_tokens -= part.prompt_tokens
@@ -155,6 +170,7 @@ def remainder(whole: Tally, parts: Iterable[Tally]) -> Tally:
         rest.rated.merge(part.rated, -1)
         costs -= part.costs.count
         cost_nano -= part.costs.cost_nano
+        cost_sq_atto -= part.costs.cost_sq_atto
     rest.costs = Costs()
-    rest.costs.add(costs, cost_nano)
+    rest.costs.add(costs, cost_nano, cost_sq_atto)
     return rest

@@ -40,6 +40,7 @@ class Sums:
     __slots__ = (
         "completion_tokens",
         "cost_nano",
+        "cost_sq_atto",
         "costed",
         "latency_bins",
         "latency_max_ns",
@@ -66,6 +67,7 @@ class Sums:
         self.completion_tokens = 0
         self.costed = 0
         self.cost_nano = 0
+        self.cost_sq_atto = 0
         self.matched = 0
         self.match_nano = 0
         self.ratings = 0
@@ -106,7 +108,9 @@ class Sums:
         self.completion_tokens += completion_tokens or 0
         if cost_usd is not None:
             self.costed += 1
-            self.cost_nano += nano(cost_usd)
+            cost_nano = nano(cost_usd)
+            self.cost_nano += cost_nano
+            self.cost_sq_atto += cost_nano * cost_nano
 
     def add_ratings(self, count: int, quality_nano: int, quality_sq_nano: int) -> None:
         """Add so many ratings with these sums of their qualities and of the squares; negative takes back."""
@@ -137,6 +141,7 @@ class Sums:
         self.completion_tokens += other.completion_tokens
         self.costed += other.costed
         self.cost_nano += other.cost_nano
+        self.cost_sq_atto += other.cost_sq_atto
         self.matched += other.matched
         self.match_nano += other.match_nano
 
@@ -203,14 +208,14 @@ class Sums:
         return float(min(max(_value(found), low), high))
 
     def to_row(self) -> Row:
-        """As plain numbers, in the order of `__slots__`; for stores."""
-        return list(_fields(self))
+        """As plain numbers; for stores."""
+        return list(_row(self))
 
     @classmethod
     def from_row(cls, row: Row) -> Sums:
-        """The inverse of `to_row`."""
+        """The inverse of `to_row`. What older versions wrote lacks the squares of costs: they stay 0."""
         sums = cls()
-        for name, value in zip(cls.__slots__, row, strict=True):
+        for name, value in zip(_ROW[: len(row)] if len(row) == len(_ROW) - 1 else _ROW, row, strict=True):
             setattr(sums, name, dict(value) if isinstance(value, dict) else value)
         return sums
 
@@ -224,6 +229,9 @@ class Sums:
 
 
 _fields = attrgetter(*Sums.__slots__)
+# what came later stands at the end
+_ROW = (*(name for name in Sums.__slots__ if name != "cost_sq_atto"), "cost_sq_atto")
+_row = attrgetter(*_ROW)
 
 
 def total(parts: Iterable[Sums]) -> Sums:

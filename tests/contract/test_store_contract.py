@@ -298,6 +298,21 @@ def test_the_decisions_until_a_moment(store: Store) -> None:
     assert list(store.decisions_until(oldest.decided_at - timedelta(days=1), 9)) == []
 
 
+def test_the_newest_changes(store: Store) -> None:
+    other = stage_segment("review", "other")
+    store.append([standing(1, seconds=5), standing(2, seconds=9), outcome(1, seconds=10)], fold)
+    store.append([standing(1, seconds=6, segment=other), standing(2, seconds=9, segment=other)], fold)
+    changed = [(change.segment == other, change.revision) for change in store.recent_changes(10)]
+    assert sorted(changed[:2]) == [(False, 2), (True, 2)]  # of the same moment
+    assert changed[2:] == [(True, 1), (False, 1)]
+    assert [change.revision for change in store.recent_changes(2)] == [2, 2]
+    until = [(change.segment == other, change.revision) for change in store.recent_changes(10, at(6))]
+    assert until == [(True, 1), (False, 1)]
+    assert list(store.recent_changes(0)) == list(store.recent_changes(5, at(4))) == []
+    store.trim(at(2 * DAY_S))
+    assert list(store.recent_changes(5)) == []
+
+
 def test_the_log_is_followed_in_steps(store: Store) -> None:
     store.append([outcome(n) for n in range(7)], fold)
     position, steps = START, []

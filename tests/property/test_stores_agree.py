@@ -148,6 +148,7 @@ class Stores(RuleBasedStateMachine):
             assert self.stores[0].decision_of_completion(completion) == self.memory.decision_of_completion(completion)
         self.compare_newest(self.stores[0].recent_decisions(4), self.memory.recent_decisions(4))
         self.compare_newest(self.stores[0].recent_alerts(4), self.memory.recent_alerts(4))
+        self.compare_newest(self.stores[0].recent_changes(4), self.memory.recent_changes(4))
 
     def compare_appended(self, appended: Appended, expected: Appended) -> None:
         assert appended == expected

@@ -21,7 +21,7 @@ from tiercel.core.statistics.forget import forget_ratings
 from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import PositionLost
-from tiercel.domain.events import Event, Feedback, Outcome, Signal
+from tiercel.domain.events import Event, Feedback, Outcome, Signal, StandingChange
 from tiercel.domain.incident import Acknowledgement, Notice
 from tiercel.ports import Appended, DecisionRecord, Fold, Position, Presence, Span
 
@@ -130,6 +130,14 @@ class MemoryStore(Undivided):
             newest = self._trail[-limit:] if limit > 0 else []
         return [event for _, _, event in reversed(newest)]
 
+    def recent_changes(self, limit: int, until: datetime | None = None) -> Sequence[StandingChange]:
+        """See `EventStore.recent_changes`."""
+        with self._lock:
+            held = self._changes
+            end = len(held) if until is None else bisect_right(held, micros(until), key=_time)
+            newest = held[max(end - limit, 0) : end] if limit > 0 else []
+        return [change for _, _, change in reversed(newest)]
+
     def signals(self, agent_id: str, after: str, limit: int) -> Sequence[Signal]:
         """See `EventStore.signals`."""
         with self._lock:
@@ -224,6 +232,7 @@ class MemoryStore(Undivided):
         self._by_id: dict[tuple[str, str], Event] = {}
         self._decisions: list[tuple[int, int, Decision]] = []
         self._alerts: list[tuple[int, int, Alert]] = []
+        self._changes: list[tuple[int, int, StandingChange]] = []
         self._trail: list[tuple[int, int, Acknowledgement | Notice]] = []
         self._signals: list[Signal] = []
         self._outcomes_of: dict[str, list[Outcome]] = {}
@@ -239,6 +248,8 @@ class MemoryStore(Undivided):
             insort(self._decisions, (micros(event.decided_at), position, event), key=_order)
         elif isinstance(event, Alert):
             insort(self._alerts, (micros(event_time(event)), position, event), key=_order)
+        elif isinstance(event, StandingChange):
+            insort(self._changes, (micros(event.changed_at), position, event), key=_order)
         elif isinstance(event, Outcome):
             self._outcomes_of.setdefault(event.decision_id, []).append(event)
             if event.completion_id:

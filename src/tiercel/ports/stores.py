@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from tiercel.core.statistics.fold import Deltas
 from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
-from tiercel.domain.events import Event, Feedback, Outcome, Signal
+from tiercel.domain.events import Event, Feedback, Outcome, Signal, StandingChange
 from tiercel.domain.incident import Acknowledgement, Notice
 from tiercel.ports.presence import Presence
 
@@ -122,6 +122,13 @@ class EventStore(Protocol):
 
     def alert_trail(self, limit: int) -> Sequence[Acknowledgement | Notice]:
         """What was done about alerts, the newest first: who acknowledged them, and who was told of them."""
+        ...
+
+    def recent_changes(self, limit: int, until: datetime | None = None) -> Sequence[StandingChange]:
+        """Changes of what serves a segment, and their steps, up to `until`, the newest first.
+
+        Cost independent of history.
+        """
         ...
 
     def signals(self, agent_id: str, after: str, limit: int) -> Sequence[Signal]:

@@ -287,7 +287,7 @@ def _label_row(label: Label) -> Row | None:
 
 
 def _label(row: Mapping[str, Any] | None) -> Label:
-    return Label(**{**row, "vector": tuple(row["vector"])}) if row else _NO_LABEL
+    return Label(**{**row, "vector": tuple(row["vector"]), "arm": row["arm"] or ""}) if row else _NO_LABEL
 
 
 def _json(values: Mapping[str, Any]) -> str | None:

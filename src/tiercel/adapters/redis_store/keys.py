@@ -63,6 +63,7 @@ class Keys:
         """Positions by time, as in `alerts`."""
         self.alerts = self._key("zset", "alerts")
         self.alert_trail = self._key("zset", "alert-trail")
+        self.changes = self._key("zset", "changes")
         self.beating = self._key("zset", "beating")
         """The agents that were heard, by the time until which that is kept; in the first partition."""
         self.completions = self._key("zset", "completions")

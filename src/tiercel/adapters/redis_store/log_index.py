@@ -15,7 +15,7 @@ from tiercel.core.statistics.fold import micros
 from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import StoreCorrupt
-from tiercel.domain.events import Event, Feedback, Outcome, Signal
+from tiercel.domain.events import Event, Feedback, Outcome, Signal, StandingChange
 from tiercel.domain.incident import Acknowledgement, Notice
 
 FEEDBACK_TTL_S = 604_800
@@ -163,6 +163,8 @@ def _index(keys: Keys, event: Event) -> Key | None:
         return keys.alerts
     if isinstance(event, Acknowledgement | Notice):
         return keys.alert_trail
+    if isinstance(event, StandingChange):
+        return keys.changes
     return keys.signals(event.to_agent) if isinstance(event, Signal) else None
 
 

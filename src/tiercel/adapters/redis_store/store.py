@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
 from tiercel.adapters.codec import as_logged
-from tiercel.adapters.redis_store import appending, claims, log_index, progress
-from tiercel.adapters.redis_store.appending import Batch, Known, judge
+from tiercel.adapters.redis_store import log_index, progress
 from tiercel.adapters.redis_store.keys import US_PER_DAY, Keys, divided, home, undivided
-from tiercel.adapters.redis_store.log_index import identity
 from tiercel.adapters.redis_store.presence import RedisPresence
 from tiercel.adapters.redis_store.progress import Progress
 from tiercel.adapters.redis_store.queries import Queries
@@ -25,16 +22,14 @@ from tiercel.core.statistics.fold import Deltas, fold, micros
 from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import PositionLost, StoreError, StoreUnavailable
-from tiercel.domain.events import Event, Feedback, Signal
+from tiercel.domain.events import Event, Feedback, Signal, StandingChange
 from tiercel.domain.incident import Acknowledgement, Notice
-from tiercel.ports import START, Appended, DecisionRecord, Fold, Position, Presence, Span
+from tiercel.ports import START, Appended, DecisionRecord, Fold, Position, Presence
 
 log = logging.getLogger("tiercel.store")
 
 DEFAULT_TIMEOUT_S = 1.0
 DEFAULT_LEARN_EVERY = 10_000
-ATTEMPTS = 30
-"""Of a step that others' steps made void. Each time one of theirs was done, so all together get on."""
 
 _T = TypeVar("_T")
 
@@ -70,13 +65,14 @@ class RedisStore:
         """See `Store.missing`."""
         self._followed: list[str | None] = [None] * len(self._partitions)
         """The logs that `load` saw; None before it, "" where there was none yet."""
+        self._log = Log(self._server, self._partitions, self._followed)
 
     def append(self, events: Sequence[Event], fold: Fold) -> Appended:
         """See `EventStore.append`. What goes to one partition is logged in one step; repeating it mends the rest."""
         if not events:
             return Appended((), Deltas())
         logged = [as_logged(event) for event in events]
-        appended = self._append(logged, fold)
+        appended = self._log.append(logged, fold)
         for partition, before, last in appended.spans:
             if last // self._learn_every > before // self._learn_every:
                 try:
@@ -143,6 +139,12 @@ class RedisStore:
         found = self._queries.newest([(keys, keys.alert_trail) for keys in self._partitions], limit)
         return [event for event in found if isinstance(event, Acknowledgement | Notice)]
 
+    def recent_changes(self, limit: int, until: datetime | None = None) -> Sequence[StandingChange]:
+        """See `EventStore.recent_changes`."""
+        indexes = [(keys, keys.changes) for keys in self._partitions]
+        found = self._queries.newest(indexes, limit, until_us=None if until is None else micros(until))
+        return [event for event in found if isinstance(event, StandingChange)]
+
     def signals(self, agent_id: str, after: str, limit: int) -> Sequence[Signal]:
         """See `EventStore.signals`."""
         return self._queries.signals(agent_id, after, limit)
@@ -181,8 +183,8 @@ class RedisStore:
                 if len(missing) == len(self._partitions):
                     raise
                 loaded.append((Deltas(), Progress()))
-        self.missing = _said(missing)
-        self._followed = [None if number in missing else now.log for number, (_, now) in enumerate(loaded)]
+        self.missing = said(missing)
+        self._followed[:] = [None if number in missing else now.log for number, (_, now) in enumerate(loaded)]
         (state, _), *others = loaded
         state.merge(*(other for other, _ in others))
         return state.climbed(max(now.compacted_at_s for _, now in loaded)), tuple(now.position for _, now in loaded)
@@ -208,53 +210,6 @@ class RedisStore:
     def close(self) -> None:
         """See `Store.close`."""
         self._server.close()
-
-    def _append(self, events: Sequence[Event], fold: Fold) -> Appended:
-        division = claims.divide(self._server, self._partitions, events)
-        waiting, missing = division.shares, division.missing
-        batches: list[Batch] = []
-        deltas: list[Deltas] = []
-        spans: list[Span] = []
-        for _ in range(ATTEMPTS):
-            tried = self._known(waiting, missing)
-            judged = [(number, keys, known, judge(share, known)) for number, keys, known, share in tried]
-            taught = [fold(batch.accepted) for _, _, _, batch in judged]
-            writes = [appending.write(keys, known, batch) for _, keys, known, batch in judged if batch.accepted]
-            ends = iter(self._server.try_commit(*writes))
-            for (number, _, _, batch), added in zip(judged, taught, strict=True):
-                before = next(ends) if batch.accepted else 0
-                if isinstance(before, StoreUnavailable):
-                    self._miss(waiting.pop(number), before, missing)
-                elif before is not None:
-                    del waiting[number]
-                    batches.append(batch)
-                    deltas.append(added)
-                    spans += [Span(number, before, before + len(batch.accepted))] if batch.accepted else []
-            if not waiting:
-                return replace(_together(events, batches, deltas, spans), missing=_said(missing))
-        raise self._worn_out()
-
-    def _known(
-        self, waiting: dict[int, list[Event]], missing: dict[int, StoreUnavailable]
-    ) -> list[tuple[int, Keys, Known, list[Event]]]:
-        """What each partition knows of its share. Those that cannot be asked do not wait any longer."""
-        shares = [(number, self._partitions[number], share) for number, share in waiting.items()]
-        found = appending.ask(self._server, [(keys, share) for _, keys, share in shares])
-        known: list[tuple[int, Keys, Known, list[Event]]] = []
-        for (number, keys, share), what in zip(shares, found, strict=True):
-            if isinstance(what, StoreUnavailable):
-                self._miss(waiting.pop(number), what, missing)
-                continue
-            if self._followed[number] and what.now.log != self._followed[number]:
-                # who learned from the log that is gone has to tell the one in its place before any event does
-                raise PositionLost
-            known.append((number, keys, what, share))
-        return known
-
-    def _miss(self, share: Sequence[Event], why: StoreUnavailable, missing: dict[int, StoreUnavailable]) -> None:
-        if len(self._partitions) == 1:
-            raise why
-        missing.update((self.part_of(event), why) for event in share)
 
     def _ensure_readable(self, number: int, after: int, now: Progress) -> None:
         """Raises `PositionLost` where another log took the place of what was read, or a server lost its end."""
@@ -289,30 +244,7 @@ class RedisStore:
             done = step()
             if done is not None:
                 return done
-        raise self._worn_out()
-
-    def _worn_out(self) -> StoreUnavailable:
-        return StoreUnavailable(f"{self.url}: others changed the log {ATTEMPTS} times while this was worked out")
-
-
-def _said(missing: Mapping[int, StoreUnavailable]) -> dict[int, str]:
-    return {number: str(why) for number, why in missing.items()}
-
-
-def _together(
-    events: Sequence[Event], batches: Sequence[Batch], deltas: Sequence[Deltas], spans: Sequence[Span]
-) -> Appended:
-    """What became of a batch whose shares were logged apart, in its own order."""
-    if len(batches) == 1:
-        return Appended(tuple(batches[0].accepted), deltas[0], tuple(batches[0].refused), tuple(spans))
-    place = {identity(event): number for number, event in reversed(list(enumerate(events)))}
-    accepted = sorted(
-        (event for batch in batches for event in batch.accepted), key=lambda event: place[identity(event)]
-    )
-    told = Deltas()
-    told.merge(*deltas)
-    refused = [name for batch in batches for name in batch.refused]
-    return Appended(tuple(accepted), told, tuple(refused), tuple(sorted(spans)))
+        raise worn_out(self.url)
 
 
 def _shares(waiting: Sequence[int], limit: int) -> list[int]:

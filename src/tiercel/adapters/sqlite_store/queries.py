@@ -13,10 +13,11 @@ from tiercel.adapters.sqlite_store import log_rows
 from tiercel.adapters.sqlite_store.log_rows import Logged
 from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
-from tiercel.domain.events import Feedback, Outcome, Signal
+from tiercel.domain.events import Feedback, Outcome, Signal, StandingChange
 from tiercel.domain.incident import Acknowledgement, Notice
 from tiercel.ports import DecisionRecord
 
+_LAST_US = 2**63 - 1
 _OUTCOMES = """
     SELECT position, kind, crc, body FROM events WHERE kind = 'outcome' AND decision_id = ? ORDER BY position
 """
@@ -37,6 +38,10 @@ _ALERTS = """
 """
 _ALERT_TRAIL = """
     SELECT position, kind, crc, body FROM events WHERE kind IN ('acknowledgement', 'notice')
+    ORDER BY at_us DESC, position DESC LIMIT ?
+"""
+_CHANGES = """
+    SELECT position, kind, crc, body FROM events WHERE kind = 'standing' AND at_us <= ?
     ORDER BY at_us DESC, position DESC LIMIT ?
 """
 _SIGNAL_PLACE = "SELECT position FROM events WHERE id = ? AND kind = 'signal'"
@@ -107,6 +112,12 @@ def alert_trail(db: sqlite3.Connection, limit: int) -> Sequence[Acknowledgement 
     """What was done about alerts, the newest first."""
     found = log_rows.events(db, _ALERT_TRAIL, max(limit, 0))
     return [event for event in found if isinstance(event, Acknowledgement | Notice)]
+
+
+def recent_changes(db: sqlite3.Connection, limit: int, until_us: int | None) -> Sequence[StandingChange]:
+    """Changes of what serves a segment, the newest first."""
+    found = log_rows.events(db, _CHANGES, _LAST_US if until_us is None else until_us, max(limit, 0))
+    return [event for event in found if isinstance(event, StandingChange)]
 
 
 def signals(db: sqlite3.Connection, agent_id: str, after: str, limit: int) -> Sequence[Signal]:

@@ -22,7 +22,7 @@ from tiercel.core.statistics.forget import forget_ratings
 from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import PositionLost, StoreCorrupt, StoreError
-from tiercel.domain.events import Event, Feedback, Signal
+from tiercel.domain.events import Event, Feedback, Signal, StandingChange
 from tiercel.domain.incident import Acknowledgement, Notice
 from tiercel.ports import Appended, Clock, DecisionRecord, Fold, Position, Presence, Span
 
@@ -130,6 +130,11 @@ class SqliteStore(Undivided):
         """See `EventStore.alert_trail`."""
         with self._database.reading() as db:
             return queries.alert_trail(db, limit)
+
+    def recent_changes(self, limit: int, until: datetime | None = None) -> Sequence[StandingChange]:
+        """See `EventStore.recent_changes`."""
+        with self._database.reading() as db:
+            return queries.recent_changes(db, limit, None if until is None else micros(until))
 
     def signals(self, agent_id: str, after: str, limit: int) -> Sequence[Signal]:
         """See `EventStore.signals`."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
-from tiercel.config.environment import PROCESS, access_key_problem, key_is_set
+from tiercel.config.environment import PROCESS, access_key_problem, key_is_set, unset
 from tiercel.config.problems import did_you_mean
 from tiercel.config.settings import RouteSettings, Settings
 from tiercel.config.urls import is_loopback
@@ -34,6 +34,7 @@ def advice(settings: Settings, *, environment: Mapping[str, str] = PROCESS) -> l
     """What to look at again; nothing of it keeps tiercel from running."""
     return [
         *_about_access(settings, environment),
+        *_about_alerts(settings, environment),
         *_about_models(settings),
         *_about_providers(settings, environment),
         *_about_routes(settings),
@@ -52,6 +53,22 @@ def _about_access(settings: Settings, environment: Mapping[str, str]) -> Iterato
     if not settings.keys and not is_loopback(settings.server.host):
         message = "beyond this machine the gateway asks for [[keys]]"
         yield _note("server.host", message, repr(settings.server.host))
+
+
+def _about_alerts(settings: Settings, environment: Mapping[str, str]) -> Iterator[Problem]:
+    for path, variable in unset(settings, environment):
+        yield _note(path, f"the environment variable {variable} is not set: the gateway will not start")
+    models = [model.model_id for model in settings.models]
+    for i, rule in enumerate(settings.rules):
+        if rule.model and not any(fnmatchcase(model, rule.model) for model in models):
+            yield _note(f"rules[{i}].model", "matches no model of this file", repr(rule.model))
+        if rule.tier and rule.tier not in {model.tier for model in settings.models}:
+            yield _note(f"rules[{i}].tier", "is the tier of no model of this file", repr(rule.tier))
+    named = [rule.name for rule in settings.rules]
+    for i, channel in enumerate(settings.notify):
+        for glob in channel.rules:
+            if not any(fnmatchcase(name, glob) for name in named):
+                yield _note(f"notify[{i}].rules", "names no rule of this file", repr(glob))
 
 
 def _about_models(settings: Settings) -> Iterator[Problem]:

@@ -32,9 +32,17 @@ def describe(
         "feedback": {**asdict(settings.feedback), "trusted_sources": list(settings.feedback.trusted_sources)},
         "adaptive": asdict(settings.adaptive),
         "alerts": asdict(settings.alerts),
-        "drift": asdict(settings.drift),
+        "rules": [_given(asdict(rule)) for rule in settings.rules],
+        "notify": [_given(asdict(channel)) for channel in settings.notify],
         "dashboard": asdict(settings.dashboard),
+        "drift": asdict(settings.drift),
     }
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What is not given is left out: it would only say None."""
+    kept = {name: value for name, value in values.items() if value not in (None, "", ())}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
 
 
 def _key(key: KeySettings, environment: Mapping[str, str]) -> dict[str, Any]:

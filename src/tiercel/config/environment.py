@@ -98,3 +98,29 @@ def access_key_problem(key: KeySettings, environment: Mapping[str, str] = PROCES
     if not (secret.isascii() and secret.isprintable() and " " not in secret):
         return f"{variable} holds what no header can carry: a key is printable ASCII without blanks"
     return ""
+
+
+def notify_values(settings: Settings, environment: Mapping[str, str] = PROCESS) -> dict[str, dict[str, str]]:
+    """What each channel's variables hold, by the channel's name and the key that names the variable. Never show them.
+
+    Raises `ConfigurationError` naming every variable that is not set.
+    """
+    problems = [
+        Problem(path, f"the environment variable {name} is not set") for path, name in unset(settings, environment)
+    ]
+    if problems:
+        raise ConfigurationError(problems)
+    return {
+        channel.name: {key: environment[variable].strip() for key, variable in channel.variables.items()}
+        for channel in settings.notify
+    }
+
+
+def unset(settings: Settings, environment: Mapping[str, str] = PROCESS) -> list[tuple[str, str]]:
+    """The variables that channels name and that hold nothing, each after where it is named."""
+    return [
+        (f"notify[{i}].{key}", variable)
+        for i, channel in enumerate(settings.notify)
+        for key, variable in channel.variables.items()
+        if not environment.get(variable, "").strip()
+    ]

@@ -8,6 +8,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from tiercel.domain.errors import Problem
+
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SECRET_KEY = re.compile(
     r"(?:^|[_-])(?:api_?key|key|secret|token|password|passwd|credentials?|auth|authorization)$", re.IGNORECASE
@@ -36,6 +38,8 @@ _EXPECTED: Mapping[str, tuple[str, str]] = {
     "too_short": ("range", "must have at least {min_length} item"),
     "int_parsing_size": ("range", "is too large"),
 }
+
+_SECRET = "a secret must not stand in the file: put it into an environment variable and name that"  # noqa: S105 - a message
 
 
 def expectation(error_type: str, context: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -79,6 +83,16 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
     """A question after the one of `known` that is close to `word`, or "" where none is."""
     close = difflib.get_close_matches(word, [str(name) for name in known], n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def unknown_key(location: tuple[int | str, ...], value: object, known: Collection[str]) -> Problem:
+    """A key that is no key of its table; what it holds is not shown where it may be a secret."""
+    key = str(location[-1])
+    if is_secret_key(key):
+        place = next((name for name in known if name.endswith("_env")), "")
+        return Problem(dotted(location), _SECRET + (f" in {place}" if place else ""), "", "value")
+    hint = did_you_mean(key, known) or f"; known here: {', '.join(known)}"
+    return Problem(dotted(location), f"is no key tiercel knows{hint}", shown(value), "unknown")
 
 
 def one_of(word: str, known: Collection[str], what: str) -> str:

@@ -198,5 +198,7 @@ class File(Section):
     feedback: FeedbackSection = FeedbackSection()
     adaptive: dict[str, Any] = Field(default_factory=dict)
     alerts: dict[str, Any] = Field(default_factory=dict)
+    rules: list[dict[str, Any]] = Field(default_factory=list)
+    notify: list[dict[str, Any]] = Field(default_factory=list)
     drift: dict[str, Any] = Field(default_factory=dict)
     dashboard: DashboardSection = DashboardSection()

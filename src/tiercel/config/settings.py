@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tiercel.config.notify import NotifySettings
 from tiercel.core.adaptive import AdaptiveConfig
 from tiercel.core.beliefs.shift import DriftSettings
 from tiercel.core.grading import JudgeSettings
 from tiercel.domain.access import Role
+from tiercel.domain.alert_rule import AlertRule
 from tiercel.domain.alerts import AlertThresholds
 from tiercel.domain.catalogue import DEFAULT_TIERS, Agent, ModelProfile
 
@@ -150,6 +152,8 @@ class Settings:
     feedback: FeedbackSettings = field(default_factory=FeedbackSettings)
     adaptive: AdaptiveConfig = field(default_factory=AdaptiveConfig)
     alerts: AlertThresholds = field(default_factory=AlertThresholds)
+    rules: tuple[AlertRule, ...] = ()
+    notify: tuple[NotifySettings, ...] = ()
     drift: DriftSettings = field(default_factory=DriftSettings)
     dashboard: DashboardSettings = field(default_factory=DashboardSettings)
 

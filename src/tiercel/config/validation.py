@@ -11,7 +11,9 @@ from pydantic_core import ErrorDetails
 
 from tiercel.config import schema
 from tiercel.config.checks import Vocabulary
-from tiercel.config.problems import did_you_mean, dotted, expectation, is_secret_key, shown
+from tiercel.config.notify import NotifySettings
+from tiercel.config.own_lists import with_own_lists
+from tiercel.config.problems import dotted, expectation, shown, unknown_key
 from tiercel.config.settings import (
     DashboardSettings,
     FeedbackSettings,
@@ -26,11 +28,10 @@ from tiercel.core.adaptive import AdaptiveConfig
 from tiercel.core.beliefs.shift import DriftSettings
 from tiercel.core.grading import JudgeSettings
 from tiercel.domain.access import Role
+from tiercel.domain.alert_rule import AlertRule
 from tiercel.domain.alerts import AlertThresholds
 from tiercel.domain.catalogue import DEFAULT_TIERS, Agent, AgentStatus, ModelProfile, Price
 from tiercel.domain.errors import ConfigurationError, InvalidInput, Problem
-
-_SECRET = "a secret must not stand in the file: put it into an environment variable and name that"  # noqa: S105 - a message
 
 _OWN_RULES: Mapping[str, type[AdaptiveConfig | AlertThresholds | DriftSettings]] = {
     "adaptive": AdaptiveConfig,
@@ -43,8 +44,10 @@ _OWN_RULES: Mapping[str, type[AdaptiveConfig | AlertThresholds | DriftSettings]]
 def validated(raw: Mapping[str, Any], source: str, policies: Collection[str]) -> Settings:
     """The settings in the tables of a file. Raises `ConfigurationError` with every problem."""
     own, problems = _with_own_rules(raw)
+    lists, of_lists = with_own_lists(raw)
+    problems += of_lists
     try:
-        file = schema.File.model_validate({**raw, **own}, context=_vocabulary(raw, policies))
+        file = schema.File.model_validate({**raw, **own, **lists}, context=_vocabulary(raw, policies))
     except ValidationError as error:
         found = [_problem(details) for details in error.errors(include_url=False)]
         raise ConfigurationError([*found, *problems], source=source) from error
@@ -86,7 +89,7 @@ def _with_own_rules(raw: Mapping[str, Any]) -> tuple[dict[str, dict[str, Any]], 
         if not isinstance(section, dict):
             continue
         known = [rule.name for rule in fields(rules)]
-        problems += [_unknown_key((name, key), value, known) for key, value in section.items() if key not in known]
+        problems += [unknown_key((name, key), value, known) for key, value in section.items() if key not in known]
         sections[name] = {key: value for key, value in section.items() if key in known}
         try:
             rules(**sections[name])
@@ -101,20 +104,11 @@ def _problem(details: ErrorDetails) -> Problem:
     if location and location[-1] == "[key]":
         location = location[:-1]
     if details["type"] == "extra_forbidden":
-        return _unknown_key(location, value, _keys_at(location[:-1]))
+        return unknown_key(location, value, _keys_at(location[:-1]))
     worded = expectation(details["type"], context)
     kind, message = worded or (details["type"], details["msg"])
     found = "" if details["type"] == "missing" else context.get("found", shown(value))
     return Problem(dotted(location), message, found, kind)
-
-
-def _unknown_key(location: tuple[int | str, ...], value: object, known: Collection[str]) -> Problem:
-    key = str(location[-1])
-    if is_secret_key(key):
-        place = next((name for name in known if name.endswith("_env")), "")
-        return Problem(dotted(location), _SECRET + (f" in {place}" if place else ""), "", "value")
-    hint = did_you_mean(key, known) or f"; known here: {', '.join(known)}"
-    return Problem(dotted(location), f"is no key tiercel knows{hint}", shown(value), "unknown")
 
 
 def _keys_at(location: tuple[int | str, ...]) -> list[str]:
@@ -146,6 +140,8 @@ def _settings(file: schema.File) -> Settings:
         feedback=FeedbackSettings(**{**dict(file.feedback), "trusted_sources": tuple(file.feedback.trusted_sources)}),
         adaptive=AdaptiveConfig(**file.adaptive),
         alerts=AlertThresholds(**file.alerts),
+        rules=tuple(AlertRule(**rule) for rule in file.rules),
+        notify=tuple(NotifySettings(**channel) for channel in file.notify),
         drift=DriftSettings(**file.drift),
         dashboard=DashboardSettings(**_given(file.dashboard)),
     )

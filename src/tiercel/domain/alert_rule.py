@@ -87,7 +87,7 @@ class AlertRule:
 
     def __post_init__(self) -> None:
         problems = [*_scope_problems(self), *_figure_problems(self)]
-        if self.metric not in frozenset(Metric):
+        if not isinstance(self.metric, str) or self.metric not in frozenset(Metric):
             known = ", ".join(Metric)
             problems.append(Problem("metric", f"must be one of {known}", repr(self.metric)[:80], "unknown"))
         else:

@@ -16,6 +16,7 @@
     │   ├── StoreCorrupt                     the file is not what was written
     │   ├── PositionLost                     the log can no longer be followed from there: load the state again
     │   └── BufferFull                       the bounded buffer in front of the store overflowed
+    ├── NotifyFailed                         people could not be told of an incident on some channel
     └── ProviderError                        a model call failed
         ├── ProviderUnreachable              no connection, or it broke before the first byte
         ├── ProviderTimeout (TimeoutError)   no answer in time
@@ -129,6 +130,14 @@ class Conflict(TiercelError):
         super().__init__(f"id {record_id!r} was used before with other content")
 
 
+class AlreadyDecided(Conflict):
+    """This change is not in a state in which that may still be done to it."""
+
+    def __init__(self, change_id: str, became: str) -> None:
+        self.record_id = change_id
+        TiercelError.__init__(self, f"change {change_id!r} {became}")
+
+
 class NoEligibleModel(TiercelError):
     """No model may serve this request."""
 
@@ -177,6 +186,17 @@ class BufferFull(StoreError):
     """The buffer in front of the store is full; this record was not kept."""
 
     retryable = True
+
+
+class NotifyFailed(TiercelError):
+    """A channel did not take a message; `word` says why, short, stable and without a secret."""
+
+    fault = "operator"
+    retryable = True
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+        super().__init__(f"the message was not taken: {word}")
 
 
 class ProviderError(TiercelError):

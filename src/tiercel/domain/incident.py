@@ -1,7 +1,8 @@
 """What is done about alerts: somebody acknowledges one, and people are told of it. Each is an event of the log.
 
-An incident is one alert from its firing to its end. A notice is one message about it on one channel: claimed before it
-is sent, by the process whose claim the log accepts, and then sent or failed.
+An incident is a condition from its first alert to its end; while it lasts, its alert may fire again or become worse. A
+notice is a message about it on one channel: claimed before it is sent, by the process whose claim the log accepts, and
+then sent or failed.
 """
 
 from __future__ import annotations
@@ -44,26 +45,31 @@ class Occasion(StrEnum):
 
 
 class NoticeState(StrEnum):
-    """How far a notice is."""
+    """How far a notice is. Closed: nobody is told, and nobody needs to be."""
 
     CLAIMED = "claimed"
     SENT = "sent"
     FAILED = "failed"
+    CLOSED = "closed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """How far telling a channel of an incident is. `attempt` counts from 1; `error` is a short word, never a secret.
+    """How far telling a channel of an incident is.
 
-    `claim` is what the log accepts once, of a claim; what follows of it is known by the attempt.
+    `subject` is what the incident is about (an `AlertKey` in JSON), `alert_id` its alert. `attempt` counts from 1;
+    `error` is a short word, never a secret. `claim` is what the log accepts once, where several may claim the same about
+    alerts of their own.
     """
 
-    alert_id: str
-    occasion: str
     channel: str
+    subject: str
+    alert_id: str
+    severity: str
+    occasion: str
     recorded_at: datetime
     state: str
-    attempt: int
+    attempt: int = 1
     claim: str = ""
     error: str = ""
 

@@ -1,17 +1,20 @@
-"""What is wrong, and what was: /v1/alerts."""
+"""What is wrong, and what was: /v1/alerts; and who takes care of it."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tiercel.apps.gateway import records
+from tiercel.apps.gateway.access import CALLER, LOCAL
 from tiercel.apps.gateway.answers import json_answer
-from tiercel.apps.gateway.state import GatewayState
-from tiercel.apps.gateway.validation import Limit, Query, read_query
+from tiercel.apps.gateway.body import header
+from tiercel.apps.gateway.state import SETTLE_S, GatewayState
+from tiercel.apps.gateway.validation import Body, Limit, Name, Query, read_json, read_query, validated
 from tiercel.domain.alerts import Alert
 
 
@@ -22,6 +25,13 @@ class AlertsQuery(Query):
     limit: Limit = 100
 
 
+class Acknowledge(Body):
+    """Who takes care of it, where no key says so, and what they have to say."""
+
+    by: Name | None = None
+    note: Name | None = None
+
+
 async def get_alerts(request: Request, state: GatewayState) -> Response:
     """What is wrong, and what was: the newest first."""
     query = read_query(request, AlertsQuery)
@@ -29,7 +39,26 @@ async def get_alerts(request: Request, state: GatewayState) -> Response:
     active = sum(1 for alert in found if alert.resolved_at is None)
     if query.status is not None:
         found = [alert for alert in found if (alert.resolved_at is None) is (query.status == "active")]
-    return json_answer(records.listed([alert.to_dict() for alert in found[: query.limit]], active=active))
+    listed = [alert.to_dict() for alert in found[: query.limit]]
+    channels = [asdict(status) for status in state.notifying.status()]
+    return json_answer(records.listed(listed, active=active, channels=channels))
+
+
+async def post_acknowledge(request: Request, state: GatewayState) -> Response:
+    """Somebody takes care of an alert: the first who says so. 404 where there is none of that id."""
+    body = validated(Acknowledge, await read_json(request, state) if _has_body(request) else {})
+    by = request.scope.get(CALLER, LOCAL.name)
+    if by == LOCAL.name and body.by:
+        by = body.by
+    alert_id = request.path_params["alert_id"]
+    alert = await asyncio.to_thread(state.alerting.acknowledge, alert_id, by, body.note or "", timeout_s=SETTLE_S)
+    return json_answer({"object": "alert", **alert.to_dict()})
+
+
+def _has_body(request: Request) -> bool:
+    return header(request.scope, b"content-length") not in (None, "", "0") or bool(
+        header(request.scope, b"transfer-encoding")
+    )
 
 
 def checked_alerts(state: GatewayState) -> list[Alert]:

@@ -57,6 +57,7 @@ RESOURCES: Mapping[str, Mapping[str, Endpoint]] = {
     "/v1/routing": {"GET": figures.get_routing},
     "/v1/evaluations": {"GET": figures.get_evaluations},
     "/v1/alerts": {"GET": alerts.get_alerts},
+    "/v1/alerts/{alert_id}/acknowledge": {"POST": alerts.post_acknowledge},
     "/v1/agents": {"GET": agents.get_agents},
     "/v1/agents/{agent_id:path}/heartbeat": {"POST": agents.post_heartbeat},
     "/v1/agents/{agent_id:path}/signals": {"GET": agents.get_signals, "POST": agents.post_signal},

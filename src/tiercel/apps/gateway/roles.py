@@ -41,6 +41,7 @@ ROLES: Mapping[str, Mapping[str, Role | None]] = {
     "/v1/routing": {"GET": VIEWER},
     "/v1/evaluations": {"GET": VIEWER},
     "/v1/alerts": {"GET": VIEWER},
+    "/v1/alerts/{alert_id}/acknowledge": {"POST": ADMIN},
     "/v1/agents": {"GET": VIEWER},
     "/v1/agents/{agent_id:path}/heartbeat": {"POST": CALLER},
     "/v1/agents/{agent_id:path}/signals": {"GET": VIEWER, "POST": CALLER},

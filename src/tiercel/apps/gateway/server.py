@@ -41,7 +41,7 @@ def build_gateway(settings: Settings, *, on_ready: Callable[[], Coroutine[Any, A
     """The gateway of a configuration, with the keys that it names. Raises `ConfigurationError` where one is missing."""
     keys = environment.access_keys(settings)
     router = AsyncRouter(settings=settings, store=settings.store.url)
-    return Gateway(GatewayState(router, settings, keys), on_ready=on_ready)
+    return Gateway(GatewayState(router, settings, keys, bootstrap.build_outlets(settings)), on_ready=on_ready)
 
 
 def create() -> Gateway:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from types import MappingProxyType
 
 from tiercel.adapters.evaluation_files import Evaluations
+from tiercel import bootstrap
 from tiercel.apps.gateway.access import Access
 from tiercel.apps.gateway.event_stream import EventStreams
 from tiercel.apps.gateway.under_way import UnderWay
@@ -24,11 +25,13 @@ from tiercel.services.rating.feedback_loop import FeedbackService
 from tiercel.services.watching.alerting import Alerting
 from tiercel.services.watching.pace import Pace
 from tiercel.services.watching.drift import DriftWatching
+from tiercel.services.watching.notifying import Notifying, Outlet
 from tiercel.services.watching.performance import Performance
 
 log = logging.getLogger("tiercel.gateway")
 
 ALERT_CHECK_S = 5.0
+TELL_S = 1.0
 SETTLE_S = 1.0
 GRACE_S = 5.0
 """How long chat completions under way may go on when the process is told to stop."""
@@ -39,11 +42,17 @@ NO_KEYS: Mapping[str, str] = MappingProxyType({})
 class GatewayState:
     """The router (with its learner, intake and completions), its settings, and everything that reads what it learns.
 
-    `keys` are those that `settings.keys` name. Raises `InvalidInput` for settings that cannot be, `ConfigurationError`
-    for a key that is missing, `StoreError` if the store cannot be read.
+    `keys` are those that `settings.keys` name, `outlets` the channels of `settings.notify`. Raises `InvalidInput` for
+    settings that cannot be, `ConfigurationError` for a key that is missing, `StoreError` if the store cannot be read.
     """
 
-    def __init__(self, router: AsyncRouter, settings: Settings, keys: Mapping[str, str] = NO_KEYS) -> None:
+    def __init__(
+        self,
+        router: AsyncRouter,
+        settings: Settings,
+        keys: Mapping[str, str] = NO_KEYS,
+        outlets: Sequence[Outlet] = (),
+    ) -> None:
         learner = router.learner
         self.router = router
         self.settings = settings
@@ -51,7 +60,9 @@ class GatewayState:
         self.performance = Performance(learner)
         self.pace = Pace(learner)
         self.evaluations = Evaluations(settings.dashboard.evaluations)
-        self.alerting = Alerting(learner, settings.alerts)
+        tiers = {model.model_id: model.tier for model in settings.models}
+        self.alerting = Alerting(learner, settings.alerts, rules=settings.rules, tiers=tiers)
+        self.notifying = Notifying(self.alerting, learner, outlets, jitter=bootstrap.jitter)
         self.drift = DriftWatching(learner, settings.drift)
         self.alerting.watch(self.drift.breaches)
         self.quality = FeedbackService(
@@ -78,13 +89,15 @@ class GatewayState:
         self.calls = UnderWay()
         self.started_at = learner.clock.now()
         self.probe: asyncio.Future[Sequence[Decision]] | None = None
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Follow other processes, and look for alerts every few seconds. Call it where an event loop runs."""
         self.router.learner.start()
         self.router.attendance.start()
-        self._watching = asyncio.create_task(self._watch())
+        self._watching = [asyncio.create_task(self._watch())]
+        # each by itself, so that a channel that is slow keeps no other waiting
+        self._watching += [asyncio.create_task(self._tell(name)) for name in self.notifying.channels]
 
     def settle(self) -> None:
         """Wait (in a thread, not in the loop) until what happened so far is learned.
@@ -102,15 +115,25 @@ class GatewayState:
 
     async def close(self) -> None:
         """End what is under way, close the connections, commit what is buffered and close the store; idempotent."""
-        if self._watching is not None:
-            self._watching.cancel()
+        for task in self._watching:
+            task.cancel()
         self.streams.close()
         self.calls.end()
         await self.calls.wait(FAREWELL_S)
+        await asyncio.to_thread(self.notifying.close)
         self.alerting.close()
         self.drift.close()
         self.pace.close()
         await self.router.close()
+
+    async def _tell(self, channel: str) -> None:
+        while True:
+            await asyncio.sleep(TELL_S)
+            try:
+                await asyncio.to_thread(self.notifying.tell, channel)
+            except Exception:
+                # a fault of ours in one message must not end all that follow
+                log.exception("telling the channel %s failed by a fault of tiercel", channel)
 
     async def _watch(self) -> None:
         while True:

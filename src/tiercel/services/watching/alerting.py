@@ -100,6 +100,11 @@ class Alerting:
             known = map(self._shown, self._history.values())
             return sorted(known, key=lambda alert: (alert.timestamp, alert.severity.rank, alert.id), reverse=True)
 
+    def logged(self) -> dict[AlertKey, Alert]:
+        """What is wrong now, as far as it is in the log: what others know as well."""
+        with self._lock:
+            return {key: self._shown(alert) for key, alert in self._active.items() if alert.id not in self._told}
+
     def alert(self, alert_id: str) -> Alert:
         """The alert of that id. Raises `UnknownAlert` where it is not in the history."""
         with self._lock:
@@ -250,6 +255,11 @@ class Alerting:
                 del self._active[alert.key]
                 self._alarms[alert.key] = Alarm(None, alarm.breached_at_us, alarm.fired_at_us)
             return
+        if stands is not None and self._are_one(stands, alert):
+            # two saw it at the same moment: for both the first of the two goes on, and the other never was
+            stands, alert = sorted((stands, alert), key=lambda one: (one.timestamp, one.alert_id))
+            self._tell(alert.resolved(alert.timestamp))
+            stands, alert = None, stands
         # an alert of a clock that is ahead has not been active for a negative time
         age_us = max(0, micros(self._clock.now()) - micros(alert.timestamp))
         at_us = self._monotonic_us() - age_us
@@ -258,6 +268,10 @@ class Alerting:
         self._active[alert.key] = alert
         if stands is not None:
             self._keep(stands.resolved(alert.timestamp))
+
+    def _are_one(self, stands: Alert, other: Alert) -> bool:
+        apart_s = abs((stands.timestamp - other.timestamp).total_seconds())
+        return stands.severity == other.severity and apart_s < self.thresholds.cooldown_s
 
     def _keep(self, alert: Alert) -> None:
         self._history[alert.alert_id] = alert

@@ -37,7 +37,7 @@ def _faults(node: ast.AST) -> Iterator[str]:
                 yield f"calls {called}"
             for flag in keywords:
                 if isinstance(flag.value, ast.Constant) and (flag.arg, flag.value.value) in _FLAGS:
-                    yield f"says {flag.arg}={flag.value.value}"
+                    yield f"says {flag.arg}={flag.value.value!r}"
             if called.rpartition(".")[2] in _QUERIES and args and _is_built(args[0]):
                 yield "builds a query out of strings"
 

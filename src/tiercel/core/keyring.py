@@ -2,7 +2,7 @@
 
 A session's token is
 
-    1.<the key's mark>.<when it began, in seconds>.<HMAC-SHA-256 of what stands before>
+    <the key's mark>.<when it began, in seconds>.<HMAC-SHA-256 of what stands before>
 
 signed with a secret derived from the digest of the key it was begun with. So every gateway that has this key knows the
 session, and it ends when the key is taken away or changed, whatever becomes of the other keys.
@@ -17,8 +17,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tiercel.domain.access import Role
-
-_VERSION = "1"
 
 
 class Holder(NamedTuple):
@@ -68,7 +66,7 @@ class Keyring:
         key = self._find(presented)
         if key is None:
             return None
-        begun = f"{_VERSION}.{key.mark}.{int(now_s)}"
+        begun = f"{key.mark}.{int(now_s)}"
         return f"{begun}.{_signature(key.session_secret, begun)}"
 
     def session(self, token: str, *, now_s: float) -> Session | None:
@@ -77,10 +75,9 @@ class Keyring:
         One that began in the future, because a clock was set back, lasts as long before as after it.
         """
         begun, _, signature = token.rpartition(".")
-        version, _, rest = begun.partition(".")
-        mark, _, since = rest.partition(".")
+        mark, _, since = begun.partition(".")
         key = self._by_mark.get(mark)
-        if key is None or version != _VERSION or not (token.isascii() and since.isdecimal() and len(since) <= 12):
+        if key is None or not (token.isascii() and since.isdecimal() and len(since) <= 12):
             return None
         if not hmac.compare_digest(signature, _signature(key.session_secret, begun)):
             return None

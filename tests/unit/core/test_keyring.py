@@ -29,6 +29,22 @@ def test_a_key_is_known_and_nothing_else() -> None:
         assert ring.begin(wrong, now_s=NOW_S) is None
 
 
+def test_whatever_is_presented_is_compared_with_every_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare(ours: bytes, theirs: bytes) -> bool:
+        compared.append((ours, theirs))
+        return ours == theirs
+
+    monkeypatch.setattr("tiercel.core.keyring.hmac.compare_digest", compare)
+    ring = keyring()
+    for presented in (b"", b"wrong", KEYS[OPS].encode(), KEYS[BOT].encode()):
+        compared.clear()
+        ring.holder(presented)
+        assert len(compared) == len(KEYS)
+        assert {len(side) for pair in compared for side in pair} == {32}, "digests, not keys"
+
+
 def test_a_role_may_do_what_those_before_it_may() -> None:
     assert [[role.may(needed) for needed in Role] for role in Role] == [
         [True, False, False],

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from tiercel.domain.errors import ProviderError
-from tiercel.ports import ProviderResponse
+from tiercel.ports import NO_HEADERS, ProviderResponse
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 """Where a `ManualClock` starts."""
@@ -116,6 +116,7 @@ class ScriptedCall:
     body: dict[str, Any]
     stream: bool
     timeout_s: float
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class ScriptedProvider:
@@ -130,10 +131,12 @@ class ScriptedProvider:
         self.left = 0
         self.closed = False
 
-    async def chat(self, body: bytes, *, stream: bool, timeout_s: float) -> ProviderResponse:
+    async def chat(
+        self, body: bytes, *, stream: bool, timeout_s: float, headers: Mapping[str, str] = NO_HEADERS
+    ) -> ProviderResponse:
         """Answer with the next reply of the script."""
         reply = self._replies[min(len(self.calls), len(self._replies) - 1)]
-        self.calls.append(ScriptedCall(json.loads(body), stream, timeout_s))
+        self.calls.append(ScriptedCall(json.loads(body), stream, timeout_s, dict(headers)))
         if reply.refuses is not None:
             raise reply.refuses
         if reply.hangs_before_head:

@@ -33,6 +33,7 @@ def test_every_path_is_documented_with_its_methods() -> None:
         config.KeySettings,
         config.ServerSettings,
         config.FeedbackSettings,
+        config.TelemetrySettings,
         AdaptiveConfig,
     ],
 )

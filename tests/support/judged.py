@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from tiercel.domain.decision import Decision
 from tiercel.domain.events import Feedback
 from tiercel.domain.request import RequestContext
 from tiercel.library.router import AsyncRouter
-from tiercel.ports import START, ProviderResponse
+from tiercel.ports import NO_HEADERS, START, ProviderResponse
 from tiercel.services.judging.judging import Judging, JudgingSettings
 from tiercel.testing import ManualClock, Reply, ScriptedProvider, completion
 
@@ -41,9 +41,11 @@ class Watched(ScriptedProvider):
         super().__init__(*replies)
         self._asked = asyncio.Event()
 
-    async def chat(self, body: bytes, *, stream: bool, timeout_s: float) -> ProviderResponse:
+    async def chat(
+        self, body: bytes, *, stream: bool, timeout_s: float, headers: Mapping[str, str] = NO_HEADERS
+    ) -> ProviderResponse:
         self._asked.set()
-        return await super().chat(body, stream=stream, timeout_s=timeout_s)
+        return await super().chat(body, stream=stream, timeout_s=timeout_s, headers=headers)
 
     async def asked(self, times: int) -> None:
         """Wait until it was asked so often; for 10 s at most."""

@@ -9,6 +9,7 @@ total time-out on every call that is not streamed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Self
 
@@ -25,7 +26,7 @@ from pyreqwest.request import StreamRequest
 from pyreqwest.response import Response
 
 from tiercel.domain.errors import ProviderError, ProviderProtocolError, ProviderTimeout, ProviderUnreachable
-from tiercel.ports import ProviderResponse
+from tiercel.ports import NO_HEADERS, ProviderResponse
 
 CONNECT_TIMEOUT_S = 10.0
 _IDLE_S = 60.0
@@ -64,7 +65,9 @@ class OpenAIProvider:
             .build()
         )
 
-    async def chat(self, body: bytes, *, stream: bool, timeout_s: float) -> ProviderResponse:
+    async def chat(
+        self, body: bytes, *, stream: bool, timeout_s: float, headers: Mapping[str, str] = NO_HEADERS
+    ) -> ProviderResponse:
         """Send one request; the answer's head has arrived when this returns.
 
         `timeout_s` bounds the whole call, or with `stream` the wait for the next bytes only (set at construction).
@@ -73,6 +76,8 @@ class OpenAIProvider:
             # pyreqwest would still connect, and send, before it says so
             raise ProviderUnreachable
         builder = self._client.post(self._url).body_bytes(body)
+        if headers:
+            builder = builder.headers(headers)
         if stream:
             builder = builder.streamed_read_buffer_limit(_PROMPT_BYTES)
         else:

@@ -22,6 +22,7 @@ _TEN_YEARS_S = 10 * 365 * 86_400
 _HOST = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _JUDGE_OWN = ("model", "messages", "stream", "stream_options", "n")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _MODES = ("target_quality", "budget_usd_per_request", "quality_weight", "cost_weight", "latency_weight")
 
 
@@ -115,6 +116,12 @@ def _variable(value: str) -> str:
     return value
 
 
+def _header(value: str) -> str:
+    if not _HEADER.fullmatch(value):
+        raise _fail("value", "must be the name of an HTTP header, like authorization")
+    return value
+
+
 def _judge_options(value: dict[str, Any]) -> dict[str, Any]:
     for name in value:
         if name in _JUDGE_OWN or is_secret_key(name):
@@ -172,5 +179,6 @@ Variable = Annotated[str, AfterValidator(_variable)]
 HostName = Annotated[str, AfterValidator(_host)]
 SessionLength = Annotated[float, AfterValidator(_session_s)]
 RoleName = Annotated[str, AfterValidator(known("role"))]
+HeaderName = Annotated[str, AfterValidator(_header)]
 JudgeOptions = Annotated[dict[str, Any], AfterValidator(_judge_options)]
 Glob = Annotated[str, AfterValidator(_glob)]

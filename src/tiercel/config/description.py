@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from tiercel.config.environment import PROCESS, access_key_problem, key_is_set
-from tiercel.config.settings import KeySettings, ProviderSettings, RouteSettings, Settings
+from tiercel.config.environment import PROCESS, access_key_problem, is_set, key_is_set
+from tiercel.config.settings import KeySettings, ProviderSettings, RouteSettings, Settings, TelemetrySettings
 from tiercel.config.urls import without_password
 from tiercel.domain.catalogue import Agent, ModelProfile
 
@@ -36,6 +36,7 @@ def describe(
         "notify": [_given(asdict(channel)) for channel in settings.notify],
         "dashboard": asdict(settings.dashboard),
         "drift": asdict(settings.drift),
+        "telemetry": _telemetry(settings.telemetry, environment),
     }
 
 
@@ -48,6 +49,12 @@ def _given(values: Mapping[str, Any]) -> dict[str, Any]:
 def _key(key: KeySettings, environment: Mapping[str, str]) -> dict[str, Any]:
     sound = not access_key_problem(key, environment)
     return {"name": key.name, "role": str(key.role), "key_env": key.key_env, "key_is_set": sound}
+
+
+def _telemetry(telemetry: TelemetrySettings, environment: Mapping[str, str]) -> dict[str, Any]:
+    headers = {name: {"env": env, "is_set": is_set(env, environment)} for name, env in telemetry.headers_env.items()}
+    endpoint = without_password(telemetry.endpoint) if telemetry.endpoint else None
+    return {"endpoint": endpoint, "headers_env": headers, "sample_share": telemetry.sample_share}
 
 
 def _provider(provider: ProviderSettings, environment: Mapping[str, str]) -> dict[str, Any]:

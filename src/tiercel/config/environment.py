@@ -26,6 +26,7 @@ def config_path(environment: Mapping[str, str] = PROCESS) -> Path | None:
     return Path(path) if path else None
 
 
+_COLLECTOR_VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 MIN_KEY_LENGTH = 16
 """Characters of a key for the gateway: fewer could be guessed."""
 
@@ -33,6 +34,37 @@ MIN_KEY_LENGTH = 16
 def key_is_set(provider: ProviderSettings, environment: Mapping[str, str] = PROCESS) -> bool:
     """Whether the variable that a provider's key is in holds one."""
     return bool(environment.get(provider.api_key_env, "").strip())
+
+
+def is_set(variable: str, environment: Mapping[str, str] = PROCESS) -> bool:
+    """Whether a variable holds anything."""
+    return bool(environment.get(variable, "").strip())
+
+
+def telemetry_from_environment(environment: Mapping[str, str] = PROCESS) -> bool:
+    """Whether the OTEL_* variables name a collector, and do not say that telemetry is off."""
+    return not telemetry_is_off(environment) and any(is_set(name, environment) for name in _COLLECTOR_VARIABLES)
+
+
+def telemetry_is_off(environment: Mapping[str, str] = PROCESS) -> bool:
+    """Whether OTEL_SDK_DISABLED says so, whatever the file says."""
+    return environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+
+
+def telemetry_headers(settings: Settings, environment: Mapping[str, str] = PROCESS) -> dict[str, str]:
+    """The headers for the collector. Never log or show them.
+
+    Raises `ConfigurationError` naming every variable that is not set.
+    """
+    wanted = settings.telemetry.headers_env
+    problems = [
+        Problem(f"telemetry.headers_env.{name}", f"the environment variable {variable} is not set")
+        for name, variable in wanted.items()
+        if not is_set(variable, environment)
+    ]
+    if problems:
+        raise ConfigurationError(problems)
+    return {name: environment[variable].strip() for name, variable in wanted.items()}
 
 
 def provider_keys(settings: Settings, environment: Mapping[str, str] = PROCESS) -> dict[str, str]:
@@ -78,7 +110,7 @@ def access_keys(settings: Settings, environment: Mapping[str, str] = PROCESS) ->
 def check_keys(settings: Settings, environment: Mapping[str, str] = PROCESS) -> None:
     """Raise `ConfigurationError` with what is wrong with every key, the providers' and the gateway's."""
     problems: list[Problem] = []
-    for read in (provider_keys, access_keys):
+    for read in (provider_keys, access_keys, telemetry_headers):
         try:
             read(settings, environment)
         except ConfigurationError as error:

@@ -15,6 +15,7 @@ from tiercel.config.checks import (
     Count,
     Fraction,
     Glob,
+    HeaderName,
     HostName,
     JudgeOptions,
     Mode,
@@ -73,6 +74,7 @@ class ServerSection(Section):
     max_body_bytes: Count = _SERVER.max_body_bytes
     seed: Annotated[int, Field(ge=0)] | None = None
     forward_metadata: bool = False
+    log_format: Literal["text", "json"] = "text"
     public_hosts: list[HostName] = Field(default_factory=list)
     session_s: SessionLength = _SERVER.session_s
 
@@ -184,6 +186,14 @@ class DashboardSection(Section):
     evaluations: Name | None = None
 
 
+class TelemetrySection(Section):
+    """[telemetry]."""
+
+    endpoint: BaseUrl = ""
+    headers_env: dict[HeaderName, Variable] = Field(default_factory=dict)
+    sample_share: Fraction | None = None
+
+
 class File(Section):
     """The whole file."""
 
@@ -200,5 +210,6 @@ class File(Section):
     alerts: dict[str, Any] = Field(default_factory=dict)
     rules: list[dict[str, Any]] = Field(default_factory=list)
     notify: list[dict[str, Any]] = Field(default_factory=list)
-    drift: dict[str, Any] = Field(default_factory=dict)
     dashboard: DashboardSection = DashboardSection()
+    drift: dict[str, Any] = Field(default_factory=dict)
+    telemetry: TelemetrySection = TelemetrySection()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tiercel.config.notify import NotifySettings
@@ -15,9 +16,9 @@ from tiercel.domain.catalogue import DEFAULT_TIERS, Agent, ModelProfile
 
 DEFAULT_STORE_URL = "sqlite:///tiercel.db"
 DEFAULT_POLICY = "contextual"
-RETENTION_S = 7 * 86_400.0
 AT_ONCE, APPROVAL, ROLLOUT, BOTH = "at-once", "approval", "rollout", "approval-then-rollout"
 CHANGES = (AT_ONCE, APPROVAL, ROLLOUT, BOTH)
+RETENTION_S = 7 * 86_400.0
 OUTBOX_MAX_EVENTS = 500_000
 
 
@@ -57,11 +58,11 @@ class RouteSettings:
     request may lose on average against `incumbent` (default: the dearest model). `features` are names of figures that
     callers send with their requests; `embedding` is the folder of a static embedding, of which `embedding_dimensions`
     are used.
-    """
 
     `changes` says what a change of tier, or of policy, goes through: one of `CHANGES`. `changes_apply_to` "down" lets
     changes to a higher tier pass. What is None is as core/policies/gated.py says. With `from_policy` that policy
     decides until `policy` was let through the same gate.
+    """
 
     match: str = "*"
     name: str = ""
@@ -83,7 +84,6 @@ class RouteSettings:
     embedding: str = ""
     embedding_dimensions: int = 16
     judge: JudgeSettings | None = None
-
     changes: str = AT_ONCE
     changes_apply_to: str = "all"
     approval_timeout_s: float | None = None
@@ -93,6 +93,7 @@ class RouteSettings:
     rollout_tolerance: float | None = None
     rollout_confidence: float | None = None
     from_policy: str = ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeySettings:
@@ -107,8 +108,8 @@ class KeySettings:
 class ServerSettings:
     """[server]: the gateway. `seed` makes the draws of requests that carry an x-request-id reproducible.
 
-    `public_hosts` are further names (or name:port) under which browsers may reach it. A session that was begun with a
-    key lasts `session_s`.
+    `log_format` is "text" or "json". `public_hosts` are further names (or name:port) under which browsers may reach it.
+    A session that was begun with a key lasts `session_s`.
     """
 
     host: str = "127.0.0.1"
@@ -117,6 +118,7 @@ class ServerSettings:
     max_body_bytes: int = 32 * 1024 * 1024
     seed: int | None = None
     forward_metadata: bool = False
+    log_format: str = "text"
     public_hosts: tuple[str, ...] = ()
     session_s: float = 12 * 3600.0
 
@@ -138,8 +140,21 @@ class DashboardSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetrySettings:
+    """[telemetry]: the collector of OpenTelemetry at `endpoint` (OTLP over HTTP), "" for none.
+
+    `headers_env` names the environment variable of each header for it. `sample_share` of the traces that begin here are
+    sent, in 0..1; None leaves it to OTEL_TRACES_SAMPLER, and that by default to all.
+    """
+
+    endpoint: str = ""
+    headers_env: Mapping[str, str] = field(default_factory=dict)
+    sample_share: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """A whole configuration. [adaptive] are loop A's weights and thresholds, [alerts] those of alerts, [drift] of drift."""
+    """A whole configuration. [adaptive] are loop A's weights and thresholds, [alerts] alerts' and [drift] drift's."""
 
     store: StoreSettings = field(default_factory=StoreSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
@@ -154,8 +169,9 @@ class Settings:
     alerts: AlertThresholds = field(default_factory=AlertThresholds)
     rules: tuple[AlertRule, ...] = ()
     notify: tuple[NotifySettings, ...] = ()
-    drift: DriftSettings = field(default_factory=DriftSettings)
     dashboard: DashboardSettings = field(default_factory=DashboardSettings)
+    drift: DriftSettings = field(default_factory=DriftSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
     @property
     def judge_sources(self) -> frozenset[str]:

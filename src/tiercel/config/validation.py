@@ -23,6 +23,7 @@ from tiercel.config.settings import (
     ServerSettings,
     Settings,
     StoreSettings,
+    TelemetrySettings,
 )
 from tiercel.core.adaptive import AdaptiveConfig
 from tiercel.core.beliefs.shift import DriftSettings
@@ -143,6 +144,7 @@ def _settings(file: schema.File) -> Settings:
         rules=tuple(AlertRule(**rule) for rule in file.rules),
         notify=tuple(NotifySettings(**channel) for channel in file.notify),
         drift=DriftSettings(**file.drift),
+        telemetry=TelemetrySettings(**dict(file.telemetry)),
         dashboard=DashboardSettings(**_given(file.dashboard)),
     )
 

@@ -30,6 +30,7 @@ class _Completion(msgspec.Struct):
     choices: list[msgspec.Raw]
     id: msgspec.Raw = _NOTHING
     usage: msgspec.Raw = _NOTHING
+    model: msgspec.Raw = _NOTHING
 
 
 class _Delta(msgspec.Struct):
@@ -49,6 +50,7 @@ class _Chunk(msgspec.Struct):
     id: msgspec.Raw = _NOTHING
     usage: msgspec.Raw = _NOTHING
     error: msgspec.Raw = _NOTHING
+    model: msgspec.Raw = _NOTHING
 
 
 _completion_decoder = msgspec.json.Decoder(_Completion)
@@ -62,6 +64,12 @@ class CompletionFacts(msgspec.Struct, frozen=True):
     completion_id: str = ""
     usage: ReadUsage | None = None
     fault: str = ""
+    raw_model: msgspec.Raw = _NOTHING
+
+    @property
+    def model(self) -> str:
+        """The model that answered, as the upstream calls it; "" where it does not say."""
+        return _read_id(self.raw_model)
 
 
 def read_completion(body: bytes) -> CompletionFacts:
@@ -74,7 +82,7 @@ def read_completion(body: bytes) -> CompletionFacts:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return CompletionFacts(fault="malformed_answer")
     fault = "" if completion.choices else "empty_choices"
-    return CompletionFacts(_read_id(completion.id), _read_usage(completion.usage), fault)
+    return CompletionFacts(_read_id(completion.id), _read_usage(completion.usage), fault, completion.model)
 
 
 def _read_id(raw: msgspec.Raw) -> str:
@@ -119,6 +127,7 @@ class StreamReader:
     MAX_EVENT_BYTES = 4 * 1024 * 1024
     __slots__ = (
         "_hide_usage",
+        "_raw_model",
         "_rest",
         "answered",
         "completion_id",
@@ -134,6 +143,7 @@ class StreamReader:
     def __init__(self, *, hide_usage: bool) -> None:
         self._hide_usage = hide_usage
         self._rest = b""
+        self._raw_model = _NOTHING
         self.completion_id = ""
         self.usage: ReadUsage | None = None
         self.tokens_seen = 0
@@ -177,6 +187,11 @@ class StreamReader:
         return rest + b"\n\n" if self._passes(rest) else b""
 
     @property
+    def model(self) -> str:
+        """The model that answers, as the upstream calls it; "" where it does not say."""
+        return _read_id(self._raw_model)
+
+    @property
     def whole(self) -> bool:
         """Whether the stream answered and came to its proper end."""
         return self.finished and self.answered and not self.fault
@@ -208,6 +223,7 @@ class StreamReader:
             self.fault = self.fault or "malformed_event"
             return True
         self.completion_id = self.completion_id or _read_id(chunk.id)
+        self._raw_model = self._raw_model or chunk.model
         if _is_given(chunk.error):
             self.fault = self.fault or "error_event"
         choices = chunk.choices or ()

@@ -9,7 +9,6 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -25,23 +24,13 @@ from tiercel.domain.errors import Conflict, InvalidInput, ProviderRejected
 from tiercel.domain.names import figures_problems, name_problem, names_problems
 from tiercel.domain.request import RequestContext
 from tiercel.library.agents import WithAgents
-from tiercel.ports import Clock, Provider, Store
+from tiercel.ports import Clock, Provider, Store, Telemetry
 from tiercel.services.attending.attendance import Attendance
-from tiercel.services.completion import Completions
+from tiercel.services.completion import Completion, Completions, build_completions
 from tiercel.services.delivering.pending import Pending, awaiting, waiting
 from tiercel.services.delivering.receipts import Receipt
 from tiercel.services.judging.judged_answers import JudgeCounts
-from tiercel.services.judging.judging import Judging
 from tiercel.services.rating.intake import FeedbackIntake, FeedbackRequest, outcome_problems
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """A model's whole answer: the decision behind it, the model that answered, and the upstream's JSON."""
-
-    decision: Decision
-    model: str
-    body: dict[str, Any]
 
 
 class _Routing(WithAgents):
@@ -50,7 +39,7 @@ class _Routing(WithAgents):
     `models` and the rest describe a router in code; `settings` (see `from_config`) takes their place. `seed` makes the
     draws reproducible. `outbox` is a file for what the store has not got while it is away: True is one in the working
     directory where the store is a server, and none elsewhere; False is none. A `store` given open is closed with the
-    router, and so are `providers` that were called.
+    router, and so are `providers` that were called and `telemetry`, which is told of calls and ratings.
     """
 
     def __init__(
@@ -67,6 +56,7 @@ class _Routing(WithAgents):
         seed: int | None = None,
         uniform: Uniform | None = None,
         providers: Mapping[str, Provider] | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         if uniform is None and seed is not None:
             uniform = seeded(seed)
@@ -84,7 +74,9 @@ class _Routing(WithAgents):
         self.learner = bootstrap.build_learner(self.store, settings, clock=clock)
         own = None if isinstance(policy, str) else policy
         self.core = bootstrap.build_router(settings, self.learner, uniform=uniform, default=default, policy=own)
-        self.intake = FeedbackIntake(self.core, self.learner, retention_s=settings.store.retention_s)
+        self.telemetry = telemetry
+        retention_s = settings.store.retention_s
+        self.intake = FeedbackIntake(self.core, self.learner, retention_s=retention_s, telemetry=telemetry)
         self.attendance = Attendance(self.learner, self.store.presence, settings.agents)
         self.judge_counts = JudgeCounts()
         self._providers = providers
@@ -96,7 +88,8 @@ class _Routing(WithAgents):
     def from_config(cls, path: str | Path, **overrides: Any) -> Self:  # noqa: ANN401 - the constructor types them
         """A router as a tiercel.toml describes it. Raises `ConfigurationError` with every problem of the file."""
         settings = bootstrap.load_settings(Path(path))
-        return cls(**{"settings": settings, "store": settings.store.url, **overrides})
+        built = {} if "telemetry" in overrides else {"telemetry": bootstrap.build_telemetry(settings)}
+        return cls(**{"settings": settings, "store": settings.store.url, **built, **overrides})
 
     def decide(
         self,
@@ -232,15 +225,22 @@ class _Routing(WithAgents):
         """Calls through the configured providers; connections are opened with the first."""
         if self._completions is None:
             providers = self._providers if self._providers is not None else bootstrap.build_providers(self.settings)
-            timeout_s = self.settings.server.timeout_s
-            judging = Judging(self.core, providers, self.intake, counts=self.judge_counts, timeout_s=timeout_s)
-            self._completions = Completions(self.core, providers, timeout_s=timeout_s, judging=judging)
+            self._completions = build_completions(
+                self.core,
+                providers,
+                self.intake,
+                counts=self.judge_counts,
+                timeout_s=self.settings.server.timeout_s,
+                telemetry=self.telemetry,
+            )
         return self._completions
 
     def _close(self) -> None:
         self.attendance.close()
         self.learner.close()
         self.store.close()
+        if self.telemetry is not None:
+            self.telemetry.close()
 
 
 def _looks_up(router: _Routing, decision_id: str, *_: object, **__: object) -> bool:

@@ -1,6 +1,6 @@
 """What tiercel needs from outside, as narrow protocols: stores, providers, a clock. Adapters implement them."""
 
-from tiercel.ports.calls import ByteStream, Provider, ProviderResponse
+from tiercel.ports.calls import NO_HEADERS, ByteStream, Provider, ProviderResponse
 from tiercel.ports.clock import Clock
 from tiercel.ports.copies import Archive, Mark, Outbox
 from tiercel.ports.notifying import Message, Notifier, Tiding
@@ -16,12 +16,15 @@ from tiercel.ports.stores import (
     StateStore,
     Store,
 )
+from tiercel.ports.telemetry import CallTrace, Telemetry
 
 __all__ = [
+    "NO_HEADERS",
     "START",
     "Appended",
     "Archive",
     "ByteStream",
+    "CallTrace",
     "Clock",
     "DecisionRecord",
     "EventStore",
@@ -37,5 +40,6 @@ __all__ = [
     "Span",
     "StateStore",
     "Store",
+    "Telemetry",
     "Tiding",
 ]

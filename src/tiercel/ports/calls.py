@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class ByteStream(Protocol):
@@ -31,8 +34,12 @@ class ProviderResponse:
 class Provider(Protocol):
     """Someone who runs models behind an OpenAI-compatible endpoint."""
 
-    async def chat(self, body: bytes, *, stream: bool, timeout_s: float) -> ProviderResponse:
+    async def chat(
+        self, body: bytes, *, stream: bool, timeout_s: float, headers: Mapping[str, str] = NO_HEADERS
+    ) -> ProviderResponse:
         """Send one chat completion request and return when the answer's head has arrived.
+
+        `headers` go with it: what tells upstream to which trace the call belongs.
 
         Raises `ProviderUnreachable` or `ProviderTimeout`. An error status is returned, not raised.
         """

@@ -19,12 +19,28 @@ from tiercel.domain.catalogue import ModelProfile
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import ProviderError
 from tiercel.domain.request import RequestContext
-from tiercel.ports import ByteStream, Provider
+from tiercel.ports import NO_HEADERS, ByteStream, Provider, Telemetry
 from tiercel.services.calling.in_flight import InFlight
 from tiercel.services.calling.model_call import Attempt, Begun, ModelCall
 from tiercel.services.deciding.router import Router
 from tiercel.services.deciding.routes import Plan
+from tiercel.services.judging.judged_answers import JudgeCounts
 from tiercel.services.judging.judging import Judging
+from tiercel.services.rating.intake import FeedbackIntake
+
+
+def build_completions(
+    router: Router,
+    providers: Mapping[str, Provider],
+    intake: FeedbackIntake,
+    *,
+    counts: JudgeCounts,
+    timeout_s: float,
+    telemetry: Telemetry | None = None,
+) -> Completions:
+    """Calls whose answers the routes' judges grade, and of which `telemetry` is told."""
+    judging = Judging(router, providers, intake, counts=counts, timeout_s=timeout_s)
+    return Completions(router, providers, timeout_s=timeout_s, judging=judging, telemetry=telemetry)
 
 
 class AllModelsFailed(ProviderError):
@@ -55,6 +71,15 @@ class Answer:
     attempts: tuple[Attempt, ...] = field(default=())
 
 
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A model's whole answer: the decision behind it, the model that answered, and the upstream's JSON."""
+
+    decision: Decision
+    model: str
+    body: dict[str, Any]
+
+
 class Completions:
     """Calls models on behalf of callers, and records what the calls did.
 
@@ -69,11 +94,13 @@ class Completions:
         *,
         timeout_s: float = 120.0,
         judging: Judging | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self._router = router
         self._providers = providers
         self._timeout_s = timeout_s
         self._judging = judging
+        self._telemetry = telemetry
         self.in_flight = InFlight() if judging is None else judging.in_flight
 
     async def open(
@@ -84,12 +111,14 @@ class Completions:
         requested_model: str = "",
         plan: Plan | None = None,
         request_id: str = "",
+        parent: Mapping[str, str] = NO_HEADERS,
     ) -> Answer:
         """Decide and call until an answer has begun.
 
         `body` is the caller's request without what is tiercel's own; `requested_model` is a catalogue id, or "" to let
-        the policy choose. An upstream's answer that the request is wrong (400, 413, 422 ...) is passed on with its
-        body; the decision then has no outcome. Raises `NoEligibleModel`, `UnknownModel`, `AllModelsFailed`.
+        the policy choose; `parent` are the caller's headers of trace context. An upstream's answer that the request is
+        wrong (400, 413, 422 ...) is passed on with its body; the decision then has no outcome. Raises
+        `NoEligibleModel`, `UnknownModel`, `AllModelsFailed`.
         """
         if requested_model:
             decision = self._router.requested(requested_model, request)
@@ -99,17 +128,25 @@ class Completions:
             decision = self._router.decide(described_request, request_id=request_id, plan=plan, may_judge=may_judge)
         judge = (plan or self._router.table.plan_of(request.segment)).route.judge if decision.will_judge else None
         if self._judging is None or judge is None:
-            answer, _ = await self._first_answer(decision, body, request, may_fall_back=not requested_model)
+            may_fall_back = not requested_model
+            answer, _ = await self._first_answer(decision, body, request, parent, may_fall_back=may_fall_back)
             return answer
         with self._judging.drawn():
-            answer, call = await self._first_answer(decision, body, request, may_fall_back=True)
+            answer, call = await self._first_answer(decision, body, request, parent, may_fall_back=True)
             answer.body = self._judging.follow(answer.body, call, judge, body["messages"], streaming=answer.streaming)
         return answer
 
     async def _first_answer(
-        self, decision: Decision, body: dict[str, Any], request: RequestContext, *, may_fall_back: bool
+        self,
+        decision: Decision,
+        body: dict[str, Any],
+        request: RequestContext,
+        parent: Mapping[str, str],
+        *,
+        may_fall_back: bool,
     ) -> tuple[Answer, ModelCall]:
         attempts: list[Attempt] = []
+        telemetry, stream = self._telemetry, bool(body.get("stream"))
         for model in self._candidates(decision, may_fall_back=may_fall_back):
             call = ModelCall(
                 self._router,
@@ -118,6 +155,7 @@ class Completions:
                 fallback_from=attempts[0].model if attempts else "",
                 prompt_tokens=request.prompt_tokens,
                 in_flight=self.in_flight,
+                trace=telemetry and telemetry.call(decision, model, parent=parent, stream=stream),
             )
             provider = self._providers.get(model.provider)
             if provider is None:

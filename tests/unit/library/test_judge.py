@@ -9,7 +9,8 @@ import pytest
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import ProviderProtocolError
 from tiercel.library.judge import router_judge
-from tiercel.library.router import AsyncRouter, Completion
+from tiercel.library.router import AsyncRouter
+from tiercel.services.completion import Completion
 
 
 class ScriptedRouter:

@@ -9,6 +9,7 @@ anew, so an upstream sees exactly what was checked.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -33,12 +34,14 @@ from tiercel.apps.gateway.state import GatewayState
 from tiercel.domain.errors import NoEligibleModel, Problem, ProviderError, UnknownModel
 from tiercel.domain.names import name_problem
 from tiercel.domain.request import RequestContext
+from tiercel.ports import NO_HEADERS
 from tiercel.services.completion import Answer
 from tiercel.services.deciding.routes import Plan
 from tiercel.services.rating.intake import metadata_problems
 
 AUTO = "auto"
 AUTO_ROUTE = "auto:"
+_TRACE_CONTEXT = ("traceparent", "tracestate")
 _NEEDED = needed(CHAT_PATH, "POST")
 
 
@@ -79,7 +82,13 @@ async def _opened(scope: Scope, receive: Receive, request_id: str, state: Gatewa
         body |= {"metadata": {key: value for key, value in metadata.items() if key not in FIELDS}} if metadata else {}
     else:
         body.pop("metadata", None)
-    return await _open(body, request, request_id, state)
+    parent = NO_HEADERS if state.router.telemetry is None else _trace_context(scope)
+    return await _open(body, request, request_id, parent, state)
+
+
+def _trace_context(scope: Scope) -> dict[str, str]:
+    """The caller's headers of trace context, as far as they are there."""
+    return {name: value for name in _TRACE_CONTEXT if (value := header(scope, name.encode()))}
 
 
 def check_chat(body: object) -> None:
@@ -113,7 +122,9 @@ def _wrong(path: str, message: str, found: object) -> Problem:
     return Problem(path, message, repr(found)[:80], "missing" if found is None else "type")
 
 
-async def _open(body: dict[str, Any], request: RequestContext, request_id: str, state: GatewayState) -> Answer:
+async def _open(
+    body: dict[str, Any], request: RequestContext, request_id: str, parent: Mapping[str, str], state: GatewayState
+) -> Answer:
     name: str = body["model"]
     router = state.router.core
     requested, plan = name, None
@@ -123,7 +134,9 @@ async def _open(body: dict[str, Any], request: RequestContext, request_id: str, 
     elif router.catalogue.get(name) is None:
         raise UnknownModel(name)
     completions = state.router.completions
-    return await completions.open(body, request, requested_model=requested, plan=plan, request_id=request_id)
+    return await completions.open(
+        body, request, requested_model=requested, plan=plan, request_id=request_id, parent=parent
+    )
 
 
 def _addressed(name: str, request: RequestContext, state: GatewayState) -> tuple[Plan | None, RequestContext]:

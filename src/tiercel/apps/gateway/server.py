@@ -40,7 +40,7 @@ _SWITCH_INTERVAL_S = 0.001
 def build_gateway(settings: Settings, *, on_ready: Callable[[], Coroutine[Any, Any, None]] | None = None) -> Gateway:
     """The gateway of a configuration, with the keys that it names. Raises `ConfigurationError` where one is missing."""
     keys = environment.access_keys(settings)
-    router = AsyncRouter(settings=settings, store=settings.store.url)
+    router = AsyncRouter(settings=settings, store=settings.store.url, telemetry=bootstrap.build_telemetry(settings))
     return Gateway(GatewayState(router, settings, keys, bootstrap.build_outlets(settings)), on_ready=on_ready)
 
 

@@ -22,7 +22,7 @@ from tiercel.domain.catalogue import ModelProfile
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import ProviderError, ProviderProtocolError, ProviderTimeout
 from tiercel.domain.events import CLIENT_LEFT, Outcome
-from tiercel.ports import ByteStream, Provider, ProviderResponse
+from tiercel.ports import NO_HEADERS, ByteStream, CallTrace, Provider, ProviderResponse
 from tiercel.services.calling.in_flight import InFlight
 from tiercel.services.calling.relay import Relay
 from tiercel.services.deciding.router import Router
@@ -69,7 +69,9 @@ class ModelCall:
         "_model",
         "_prompt_tokens",
         "_router",
+        "_said",
         "_sent_at_s",
+        "_trace",
         "outcome",
     )
 
@@ -82,6 +84,7 @@ class ModelCall:
         fallback_from: str,
         prompt_tokens: int,
         in_flight: InFlight,
+        trace: CallTrace | None = None,
     ) -> None:
         self._router = router
         self._in_flight = in_flight
@@ -91,6 +94,8 @@ class ModelCall:
         self._sent_at_s = router.learner.clock.monotonic_s()
         self._prompt_tokens = prompt_tokens or None  # estimated, for a stream that ends without its usage
         self._first_token_ms: float | None = None
+        self._trace = trace
+        self._said: CompletionFacts | StreamReader | None = None
         self.outcome: Outcome | None = None  # once it is recorded
 
     async def begin(self, provider: Provider, body: dict[str, Any], timeout_s: float) -> Begun | Attempt:
@@ -110,12 +115,15 @@ class ModelCall:
 
     async def _begin(self, provider: Provider, body: dict[str, Any], timeout_s: float) -> Begun | Attempt:
         stream = bool(body.get("stream"))
+        headers = self._trace.headers if self._trace else NO_HEADERS
         try:
             # the provider bounds calls that are not streamed
             async with asyncio.timeout(timeout_s if stream else None):
-                response = await provider.chat(self._sent(body), stream=stream, timeout_s=timeout_s)
+                response = await provider.chat(self._sent(body), stream=stream, timeout_s=timeout_s, headers=headers)
                 if response.status in _CALLERS_FAULT:
                     whole = await _read_whole(response)
+                    if self._trace is not None:
+                        self._trace.ended(None, status=response.status)
                     return Begun(response.status, response.headers, streaming=False, body=Relay([whole]))
                 if not 200 <= response.status < 300:
                     await response.body.aclose()
@@ -210,7 +218,7 @@ class ModelCall:
             self._record_stream(reader, _ending(reader))
 
     def _record_stream(self, reader: StreamReader, error: str) -> None:
-        usage = reader.usage
+        usage, self._said = reader.usage, reader
         self._record(
             success=error in ("", CLIENT_LEFT),
             error=error,
@@ -222,7 +230,7 @@ class ModelCall:
         )
 
     def _record_whole(self, facts: CompletionFacts) -> None:
-        usage = facts.usage
+        usage, self._said = facts.usage, facts
         self._record(
             success=True,
             completion_id=facts.completion_id,
@@ -245,6 +253,8 @@ class ModelCall:
             **facts,
         )
         learner.leave(self.outcome)
+        if self._trace is not None:
+            self._trace.ended(self.outcome, response_model=self._said.model if self._said else "")
 
 
 def _ending(reader: StreamReader) -> str:

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from tiercel.core.beliefs.labels import label_of
-from tiercel.domain.errors import InvalidInput, Problem
+from tiercel.domain.errors import InvalidInput, Problem, StoreError
 from tiercel.domain.events import MAX_FIGURE, Feedback, Label
 from tiercel.domain.names import name_problem
 from tiercel.domain.quality import as_quality
 from tiercel.domain.request import Segment, stage_segment
+from tiercel.ports import Telemetry
 from tiercel.services.deciding.router import Router
 from tiercel.services.delivering.receipts import Receipt
 from tiercel.services.ids import new_feedback_id
@@ -54,12 +56,19 @@ class FeedbackIntake:
     """Turns ratings into events and logs them."""
 
     def __init__(
-        self, router: Router, learner: Learner, *, new_id: Callable[[], str] = new_feedback_id, retention_s: float
+        self,
+        router: Router,
+        learner: Learner,
+        *,
+        new_id: Callable[[], str] = new_feedback_id,
+        retention_s: float,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self._router = router
         self._learner = learner
         self._new_id = new_id
         self._retention_s = retention_s
+        self._telemetry = telemetry
 
     def prepare(self, request: FeedbackRequest) -> Feedback:
         """The event of a rating.
@@ -98,7 +107,10 @@ class FeedbackIntake:
     def send(self, requests: Sequence[FeedbackRequest]) -> tuple[list[Feedback], Future[Receipt]]:
         """Log ratings together; the future is done when they are durable. All of them or none."""
         events = [self.prepare(request) for request in requests]
-        return events, self._learner.send(*events)
+        logged = self._learner.send(*events)
+        if self._telemetry is not None:
+            logged.add_done_callback(partial(_tell, self._telemetry, events))
+        return events, logged
 
     def _subject(self, request: FeedbackRequest) -> tuple[Segment, str, str, str, Label]:
         decision_id = request.decision_id
@@ -121,6 +133,17 @@ class FeedbackIntake:
     def tiers(self) -> tuple[str, ...]:
         """The tiers a rating may name."""
         return self._router.catalogue.tiers
+
+
+def _tell(telemetry: Telemetry, events: Sequence[Feedback], committing: Future[Receipt]) -> None:
+    """Tell of the ratings that were new; of those that wait for a store that is away, that is not known yet."""
+    try:
+        receipt = committing.result()
+    except (CancelledError, StoreError):
+        return
+    for event in events if receipt.kept else receipt.accepted:
+        if isinstance(event, Feedback):
+            telemetry.rated(event)
 
 
 def _name_problems(request: FeedbackRequest) -> list[Problem]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from support import servers
-from support.browser import chromium
+from support.browser import WITHIN_MS, chromium
 from support.load import EVIL, Running, ask, rate, users
 
 MODELS = (("ok", "cheap"), (EVIL, "capable"), ("error-503", "premium"))
@@ -19,13 +19,21 @@ required = ["general"]
 
 [alerts]
 minimum_sample = 1000
-rapid_failures_window_s = 3
+consecutive_failures_warning = 99
+consecutive_failures_critical = 100
+rapid_failures_window_s = 6
 resolve_after_s = 1
+
+[[routes]]
+match = "wanting/*"
+policy = "tier-rules"
+changes = "approval"
 """
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=WITHIN_MS)
     with chromium() as opened:
         yield opened
 

@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Route, expect
 from support import servers
 from support.browser import PAGES, dashboard
 from support.load import EVIL, Running
+from support.waiting import until
 
 ATTACKER = "http://attacker.test/"
 
@@ -39,12 +40,13 @@ def test_the_page_could_not_run_a_script_of_others(browser: Browser, running: Ru
             try { button.setAttribute("onclick", "window.harmed = 1"); } catch { /* likewise */ }
             document.body.append(button);
             button.click();
-            try { document.body.insertAdjacentHTML("beforeend", "<img src=x onerror='window.harmed = 1'>"); } catch { /* likewise */ }
+            const image = "<img src=x onerror='window.harmed = 1'>";
+            try { document.body.insertAdjacentHTML("beforeend", image); } catch { /* likewise */ }
             const far = document.createElement("img");
             far.src = "http://attacker.test/pixel";
             document.body.append(far);
         }""")
-        page.wait_for_function("window.violations.some((text) => text.startsWith('img-src'))")
+        until(lambda: page.evaluate("window.violations.some((text) => text.startsWith('img-src'))"))
         assert page.evaluate("window.harmed === undefined")
 
 
@@ -61,9 +63,10 @@ def test_a_page_of_others_can_neither_frame_nor_change_anything(browser: Browser
     def answer(route: Route) -> None:
         route.fulfill(body=body, content_type="text/html")
 
+    before = servers.get(f"{running.url}/api/v1/model-router/assignments")["assignments"]
     with dashboard(browser, running.url, expected="") as seen:
         seen.page.route(f"{ATTACKER}**", answer)
         seen.page.goto(ATTACKER)
         expect(seen.page).to_have_title("refused")
         assert all(frame.locator("#main").count() == 0 for frame in seen.page.frames)
-    assert servers.get(f"{running.url}/api/v1/model-router/assignments")["assignments"] == []
+    assert servers.get(f"{running.url}/api/v1/model-router/assignments")["assignments"] == before

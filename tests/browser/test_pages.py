@@ -55,7 +55,7 @@ def test_a_decision_is_opened_with_all_its_candidates(browser: Browser, running:
         candidates = page.get_by_role("region").or_(page.locator("section", has_text="Candidates")).first
         for model in ("ok", EVIL, "error-503"):
             expect(candidates.get_by_role("rowheader", name=model).first).to_be_visible()
-        for column in ("Probability", "Capability score", "Score", "Penalty", "Fate"):
+        for column in ("Probability", "Capability score", "Performance score", "Penalties", "Fate"):
             expect(candidates.get_by_role("columnheader", name=column, exact=True)).to_be_visible()
         expect(page.locator("section", has_text="Outcome").locator("tbody tr").first).to_contain_text("success")
         seen.check()

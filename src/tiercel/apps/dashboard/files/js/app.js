@@ -55,7 +55,7 @@ async function go() {
   }
   document.title = `${shown.page.title} \u00b7 tiercel`;
   if (turned) main.setAttribute("aria-busy", "true");
-  live.follow(shown.page.kinds ?? "outcome,feedback,tier_change,assignment,drift,alert");
+  live.follow(shown.page.kinds ?? "outcome,feedback,tier_change,approval,drift,alert");
   await refresh();
   if (turned && shown.moved) focusHeading();
   shown.moved = true;

@@ -5,7 +5,11 @@ const known = (value) => value !== null && value !== undefined && Number.isFinit
 const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 export const count = (value) => (known(value) ? grouped.format(value) : UNKNOWN);
-export const percent = (share, digits = 1) => (known(share) ? `${(100 * share).toFixed(digits)}\u00a0%` : UNKNOWN);
+export function percent(share, digits = 1) {
+  if (!known(share)) return UNKNOWN;
+  const least = 10 ** -digits;
+  return share > 0 && 100 * share < least / 2 ? `<\u00a0${least}\u00a0%` : `${(100 * share).toFixed(digits)}\u00a0%`;
+}
 export const quality = (value) => (known(value) ? value.toFixed(3) : UNKNOWN);
 export const decimal = (value, digits = 2) => (known(value) ? value.toFixed(digits) : UNKNOWN);
 

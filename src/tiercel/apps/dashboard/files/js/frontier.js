@@ -18,6 +18,7 @@ export function frontierChart(found) {
   return el("figure", { class: "chart", "data-key": "frontier" },
     el("figcaption", {}, title, el("p", { class: "quiet" }, "Up and left is better. Dashed: the Pareto front.")),
     el("div", { class: "plot frontier", "data-paint": true, role: "img", "aria-label": summary(points), paint: (node) => paint(node, points) }),
+    found.note ? el("p", { class: "note-small" }, found.note) : null,
     figures("frontier-figures", () => listed(found)),
   );
 }

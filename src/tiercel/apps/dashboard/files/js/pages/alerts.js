@@ -20,7 +20,7 @@ function view(alerts, context) {
 const about = (alert) => alert.model_id ?? segmentName(alert.segment) ?? "everything";
 const shared = [
   { name: "Severity", cell: (row) => severity(row.severity) },
-  { name: "Alert", cell: (row) => [el("span", { class: "strong" }, row.message), el("span", { class: "note-small block" }, `${words(row.alert_type)}, ${about(row)}`)] },
+  { name: "Alert", cell: (row) => [el("span", { class: "strong" }, row.message), el("span", { class: "note-small block" }, [words(row.alert_type), row.rule && `rule ${row.rule}`, about(row)].filter(Boolean).join(", "))] },
 ];
 
 function current(active, context) {
@@ -34,11 +34,9 @@ function current(active, context) {
 }
 
 function acknowledged(row, context) {
-  const who = row.acknowledged ?? row.acknowledgement ?? row.acknowledged_by;
-  if (who) {
-    const by = typeof who === "object" ? (who.by ?? who.who) : row.acknowledged_by;
-    const at = typeof who === "object" ? (who.at ?? who.acknowledged_at) : row.acknowledged_at;
-    return [chip("seen", "good"), el("span", { class: "note-small block" }, [by && `by ${by}`, at && ago(at)].filter(Boolean).join(", "))];
+  if (row.acknowledged_at) {
+    return [chip("seen", "good"), el("span", { class: "note-small block" }, `by ${row.acknowledged_by}, ${ago(row.acknowledged_at)}`),
+      row.note ? el("span", { class: "note-small block" }, row.note) : null];
   }
   if (!decides()) return "not yet";
   return action("Acknowledge", async () => {
@@ -65,4 +63,4 @@ function lasted(row) {
   return s < 90 ? `${Math.round(s)}\u00a0s` : s < 5400 ? `${Math.round(s / 60)}\u00a0min` : `${(s / 3600).toFixed(1)}\u00a0h`;
 }
 
-export default { title: "Alerts", read: load, view, timed: false, kinds: "alert" };
+export default { title: "Alerts", read: load, view, timed: false, kinds: "alert,acknowledgement" };

@@ -1,17 +1,15 @@
 // One decision: every candidate with its score or why it was out, what came of it, and what was said of it.
-import { read, readIfThere } from "../api.js";
+import { read } from "../api.js";
 import { el } from "../dom.js";
-import { UNKNOWN, ago, count, decimal, dollars, latency, moment, percent, place, quality, signed, words } from "../format.js";
+import { UNKNOWN, ago, count, decimal, dollars, latency, moment, percent, place, quality, words } from "../format.js";
 import { chip, empty, heading, panel, tier } from "../parts.js";
 import { table } from "../tables.js";
 
 async function load(_, { id }) {
-  const decision = await read(`/v1/decisions/${encodeURIComponent(id)}`);
-  const models = await readIfThere("/v1/models");
-  return { decision, models: new Map((models?.data ?? []).map((model) => [model.id, model])) };
+  return read(`/v1/decisions/${encodeURIComponent(id)}`);
 }
 
-function view({ decision }) {
+function view(decision) {
   const how = decision.explored ? "Tried as a probe" : "The policy's choice";
   return [
     el("p", {}, el("a", { href: "#/decisions" }, "\u2190 All decisions")),
@@ -43,28 +41,31 @@ function facts(decision) {
 }
 
 function candidates(decision) {
-  const matches = new Map((decision.outcomes ?? []).map((outcome) => [outcome.model, outcome.match_score]));
-  const before = (row) => row.match_score ?? row.capability_score ?? matches.get(row.model) ?? null;
   const columns = [
     { name: "Model", cell: (row) => [row.model, " ", tier(row.tier), row.model === decision.model ? [" ", chip("chosen", "good")] : null] },
     { name: "Probability", number: true, cell: (row) => (row.excluded ? UNKNOWN : decimal(row.probability, 4)) },
-    { name: "Capability score", number: true, cell: (row) => decimal(before(row), 1) },
     { name: "Score", number: true, cell: (row) => decimal(row.score, 3) },
-    { name: "Penalty", cell: (row) => penalty(row, before(row), decision) },
     { name: "Expected quality", number: true, cell: (row) => (row.deviation ? `${quality(row.quality)} \u00b1 ${quality(row.deviation)}` : quality(row.quality)) },
     { name: "Expected cost", number: true, cell: (row) => dollars(row.cost_usd) },
+    { name: "Capability score", number: true, cell: (row) => decimal(row.scores?.capability_score, 1) },
+    { name: "Performance score", number: true, cell: (row) => decimal(row.scores?.performance_score, 1) },
+    { name: "Penalties", cell: penalties },
     { name: "Fate", cell: (row) => (row.excluded ? el("span", { class: "out" }, `excluded: ${row.excluded}`) : "eligible") },
   ];
   const rows = [...decision.candidates].sort((a, b) => Boolean(a.excluded) - Boolean(b.excluded) || b.probability - a.probability);
-  return panel("Candidates", table("Every model that could have been, and what became of it", columns, rows, { mark: (row) => row.excluded && "faint" }));
+  const scored = rows.some((row) => row.scores);
+  return panel("Candidates", table("Every model that could have been, and what became of it", columns, rows, { mark: (row) => row.excluded && "faint" }),
+    el("p", { class: "note-small" }, scored
+      ? "Capability score: what the request required against what the model can do. Performance score: the same after what its calls did until now."
+      : "The request required no capability, so there are no capability scores."));
 }
 
-// Loop A's before and after: what recent calls took from, or gave to, the score that capabilities alone would have.
-function penalty(row, before, decision) {
-  if (row.penalties?.length) return row.penalties.map((one) => words(one.reason ?? one)).join(", ");
-  if (row.excluded || before === null || row.score === null || decision.policy !== "adaptive-score") return UNKNOWN;
-  const by = row.score - before;
-  return Math.abs(by) < 0.05 ? "none" : `${signed(by, 1)} for its recent calls`;
+// Loop A's before and after: what calls took from the score that capabilities alone would have.
+function penalties({ scores }) {
+  if (!scores) return UNKNOWN;
+  if (!scores.has_performance_data) return "none: too few calls to tell";
+  const taken = scores.penalties.map(({ kind, factor }) => `${words(kind)} \u00d7 ${decimal(factor)}`);
+  return taken.length ? taken.join(", ") : "none";
 }
 
 function outcomes(rows) {

@@ -2,7 +2,7 @@
 import { decides, read, readIfThere, send } from "../api.js";
 import { el } from "../dom.js";
 import { UNKNOWN, ago, count, decimal, dollars, latency, percent, quality, words } from "../format.js";
-import { acted, chip, code, empty, heading, panel, share, tier } from "../parts.js";
+import { acted, action, chip, code, empty, heading, panel, share, tier } from "../parts.js";
 import { table } from "../tables.js";
 
 const STRATEGIES = {
@@ -14,21 +14,21 @@ const STRATEGIES = {
 };
 const chosen = { strategy: "adaptive" };
 
-async function load() {
+async function load({ range }) {
   const [observed, agents, held] = await Promise.all([
-    readIfThere("/v1/models/observed"),
+    readIfThere(`/v1/models/observed?time_range=${range}`),
     readIfThere("/v1/agents"),
     readIfThere("/api/v1/model-router/assignments?status=active&page_size=100"),
   ]);
   const models = observed?.data ?? (await read("/v1/stats")).models;
-  return { models, agents: agents?.data ?? [], assignments: held?.assignments ?? [] };
+  return { models, breakers: observed?.breaker_reason, agents: agents?.data ?? [], assignments: held?.assignments ?? [] };
 }
 
-function view({ models, agents, assignments }, context) {
-  return [heading("Models and agents"), modelTable(models), agentTable(agents), assigned(assignments, agents, context)];
+function view({ models, breakers, agents, assignments }, context) {
+  return [heading("Models and agents"), modelTable(models, breakers), agentTable(agents, context), assigned(assignments, agents, context)];
 }
 
-function modelTable(models) {
+function modelTable(models, breakers) {
   if (!models.length) return panel("Models", empty("No model is configured.", "Add [[models]] to tiercel.toml."));
   const columns = [
     { name: "Model", cell: (row) => [row.model_id, " ", tier(row.tier), row.provider ? el("span", { class: "note-small block" }, row.provider) : null] },
@@ -43,7 +43,8 @@ function modelTable(models) {
     { name: "Cost", number: true, cell: (row) => dollars(row.cost_usd) },
     { name: "Quality", number: true, cell: (row) => [quality(row.avg_quality), el("span", { class: "note-small block" }, row.ratings ? `${count(row.ratings)} ratings` : "not rated")] },
   ];
-  return panel("Models", table("Models, what they can do, cost and did", columns, models, { label: "unseen", key: (row) => row.model_id }));
+  return panel("Models", table("Models, what they can do, cost and did", columns, models, { label: "unseen", key: (row) => row.model_id }),
+    breakers ? el("p", { class: "note-small" }, `Breakers: ${breakers}.`) : null);
 }
 
 function capabilities(known) {
@@ -60,13 +61,12 @@ function price(row) {
 function states(row) {
   const breaker = row.breaker?.state ?? row.breaker;
   const shown = [];
-  if (breaker === undefined || breaker === null) shown.push(UNKNOWN);
-  else if (typeof breaker === "string") shown.push(chip(breaker === "closed" ? "in use" : words(`breaker ${breaker}`), breaker === "closed" ? "good" : "bad"));
-  if (row.drift) shown.push(" ", chip("changed lately", "wait"));
-  return shown;
+  if (typeof breaker === "string") shown.push(chip(breaker === "closed" ? "in use" : words(`breaker ${breaker}`), breaker === "closed" ? "good" : "bad"));
+  if (row.drift) shown.push(" ", chip(`quality ${row.drift.shift < 0 ? "fell" : "rose"} by ${decimal(Math.abs(row.drift.shift))} ${ago(row.drift.changed_at)}`, "wait"));
+  return shown.length ? shown : "no change found";
 }
 
-function agentTable(agents) {
+function agentTable(agents, context) {
   if (!agents.length) return panel("Agents", empty("No agent is configured.", "Add [[agents]] to tiercel.toml, then send heartbeats with ", code("POST /v1/agents/{id}/heartbeat"), "."));
   const columns = [
     { name: "Agent", cell: (row) => [row.agent_name || row.agent_id, row.agent_name && row.agent_name !== row.agent_id ? el("span", { class: "note-small block" }, row.agent_id) : null] },
@@ -75,16 +75,28 @@ function agentTable(agents) {
     { name: "Model", cell: (row) => row.assigned_model_id ?? "none assigned" },
     { name: "Requests", number: true, cell: (row) => count(row.total_requests) },
     { name: "Success", number: true, cell: (row) => percent(row.success_rate) },
+    ...(decides() ? [{ name: "Maintenance", cell: (row) => maintenance(row, context) }] : []),
   ];
   return panel("Agents", table("Agents, whether they are there, and their models", columns, agents, { label: "unseen", key: (row) => row.agent_id }));
 }
 
 function presence(row) {
-  const there = typeof row.presence === "string" ? row.presence : (row.presence?.status ?? row.presence?.state ?? row.status);
-  const beat = [row.presence?.beat, row.heartbeat, row.presence].find((known) => known && typeof known === "object") ?? {};
-  const at = beat.at ?? beat.last_beat_at ?? beat.beat_at ?? row.last_heartbeat_at;
-  const work = [beat.activity ?? beat.run_status, typeof beat.progress === "number" ? percent(beat.progress, 0) : null].filter(Boolean).join(", ");
-  return [chip(words(there ?? "unknown"), there === "online" ? "good" : there === "maintenance" ? "wait" : ""), el("span", { class: "note-small block" }, [at && `last beat ${ago(at)}`, work].filter(Boolean).join("; "))];
+  const { status, heartbeat } = row;
+  const kind = { online: "good", maintenance: "wait", error: "bad" }[status] ?? "";
+  const said = [
+    heartbeat ? `last beat ${ago(heartbeat.at)}: ${words(heartbeat.status)}` : row.status_reason,
+    typeof heartbeat?.progress === "number" ? percent(heartbeat.progress, 0) : null,
+  ];
+  return [chip(words(status ?? "unknown"), kind), el("span", { class: "note-small block" }, said.filter(Boolean).join(", "))];
+}
+
+function maintenance(row, context) {
+  const there = row.status === "maintenance";
+  return action(there ? "Back to work" : "Take out", async () => {
+    await send("POST", `/v1/agents/${encodeURIComponent(row.agent_id)}`, { status: there ? "online" : "maintenance" });
+    context.refresh();
+    return `${row.agent_name || row.agent_id} is ${there ? "back" : "in maintenance"}`;
+  });
 }
 
 function assigned(assignments, agents, context) {
@@ -93,13 +105,21 @@ function assigned(assignments, agents, context) {
     { name: "Model", cell: (row) => row.model_id },
     { name: "Capability score", number: true, cell: (row) => decimal(row.capability_score, 1) },
     { name: "Performance score", number: true, cell: (row) => decimal(row.performance_score, 1) },
-    { name: "Why", cell: (row) => [row.reason ?? row.strategy ?? UNKNOWN, row.penalties?.length ? el("span", { class: "note-small block" }, row.penalties.map(words).join(", ")) : null] },
+    { name: "Penalties", cell: penalties },
+    { name: "By", cell: (row) => words(row.method) },
     { name: "Since", cell: (row) => ago(row.changed_at) },
   ];
   const shown = assignments.length
     ? table("Which agent has which model, with the score before and after recent calls", columns, assignments, { key: (row) => row.assignment_id })
     : empty("No agent has a model of its own.", agents.length && decides() ? "Assign models below." : "An administrator can assign them here.");
   return panel("Assignments", shown, decides() && agents.length ? form(context) : null);
+}
+
+// what recent calls took from the capability score
+function penalties(row) {
+  if (!row.has_performance_data) return "none: too few calls to tell";
+  if (!row.penalties?.length) return "none";
+  return row.penalties.map(({ kind, factor }) => `${words(kind)} \u00d7 ${decimal(factor)}`).join(", ");
 }
 
 function form(context) {
@@ -117,4 +137,4 @@ function form(context) {
     el("button", { type: "submit", class: "primary" }, "Assign models"));
 }
 
-export default { title: "Models", read: load, view, timed: false };
+export default { title: "Models", read: load, view, kinds: "outcome,feedback,assignment,agent,drift" };

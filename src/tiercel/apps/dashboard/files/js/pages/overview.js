@@ -11,7 +11,7 @@ async function load({ range }) {
   const [overview, series, frontier, routing, alerts] = await Promise.all([
     readIfThere(`/v1/overview?time_range=${range}`),
     readIfThere(`/v1/series?time_range=${range}`),
-    readIfThere("/v1/frontier"),
+    readIfThere(`/v1/frontier?time_range=${range}`),
     readIfThere("/v1/routing"),
     read("/v1/alerts?status=active&limit=5"),
   ]);
@@ -50,9 +50,14 @@ function doing(overview) {
   const now = overview.decisions_per_s === null || overview.decisions_per_s === undefined ? null : `${decimal(overview.decisions_per_s, 1)} decisions a second. `;
   const { saved } = overview;
   if (!saved) return el("p", {}, now);
-  const less = saved.usd >= 0 ? "less" : "more";
-  const differs = saved.quality_difference === null || saved.quality_difference === undefined ? "" : `, at a quality that differs by ${signed(saved.quality_difference)}`;
-  return el("p", {}, now, `Calls cost ${percent(Math.abs(saved.share), 0)} ${less} than always asking ${saved.against}${differs}.`);
+  const part = saved.share === null ? dollars(Math.abs(saved.usd)) : percent(Math.abs(saved.share), 0);
+  return el("p", {}, now, `Calls cost ${part} ${saved.usd >= 0 ? "less" : "more"} than always asking the best model, ${saved.against}${differs(saved.quality_difference)}.`);
+}
+
+function differs(difference) {
+  if (!difference || difference.mean === null) return "";
+  const sure = difference.low === null ? "" : ` (${signed(difference.low)} to ${signed(difference.high)})`;
+  return `; the quality served differs by ${signed(difference.mean)}${sure}`;
 }
 
 const firstSteps = (rangeName) =>
@@ -68,7 +73,7 @@ function cards(now) {
     card("Mean latency", latency(now.latency?.mean), change(now.latency?.mean, before.latency?.mean)),
     card("p95 latency", latency(now.latency?.p95), change(now.latency?.p95, before.latency?.p95)),
     card("p99 latency", latency(now.latency?.p99), change(now.latency?.p99, before.latency?.p99)),
-    card("Quality", quality(now.quality?.mean), now.quality ? `${between(now.quality.low, now.quality.high, quality)}, ${count(now.quality.ratings)} ratings` : "unknown: nothing was rated"),
+    card("Quality", quality(now.quality?.mean), now.quality ? rated(now.quality) : "unknown: nothing was rated"),
     card("Spend", dollars(now.spend_usd), now.unpriced_requests > 0 ? `without ${count(now.unpriced_requests)} calls of unknown price` : change(now.spend_usd, before.spend_usd)),
     card("Saved", now.saved ? dollars(now.saved.usd) : UNKNOWN, savedNote(now), "saved"),
     card("Active alerts", el("a", { href: "#/alerts" }, count(now.active_alerts?.count)), worst ? `worst: ${worst.toLowerCase()}` : "none", now.active_alerts?.count ? "bad" : ""),
@@ -76,9 +81,12 @@ function cards(now) {
   );
 }
 
+const rated = ({ low, high, ratings }) => [low === null ? null : between(low, high, quality), `${count(ratings)} ratings`].filter(Boolean).join(", ");
+
 function savedNote({ saved, saved_reason }) {
   if (!saved) return `unknown: ${saved_reason ?? "nothing to compare with yet"}`;
-  return `${between(saved.low_usd, saved.high_usd, dollars)}, against always ${saved.against}`;
+  const sure = saved.low_usd === null ? `interval unknown: ${saved_reason}` : between(saved.low_usd, saved.high_usd, dollars);
+  return `${sure}, against always ${saved.against}`;
 }
 
 const card = (name, value, note, kind = "") => el("div", { class: `card ${kind}`, "data-key": `card-${name}` }, el("dt", {}, name), el("dd", { class: "figure" }, value), el("dd", { class: "note-small" }, note));
@@ -99,7 +107,7 @@ function charts(series, frontier) {
       series: [line("p50", series.latency?.p50, "c1"), line("p95", series.latency?.p95, "c0"), line("p99", series.latency?.p99, "c3")] }),
     timeChart({ ...shared, key: "success", title: "Success rate", format: (value) => percent(value), nothing: "No call was measured.", range: nearOne,
       series: [line("success", series.success_rate, "c1")] }),
-    timeChart({ ...shared, key: "quality", title: "Quality by tier", format: quality, range: ratings, nothing: "Nothing was rated. Send POST /v1/feedback with a quality from 0 to 1.",
+    timeChart({ ...shared, key: "quality", title: "Quality by tier", format: quality, range: aroundRatings, nothing: "Nothing was rated. Send POST /v1/feedback with a quality from 0 to 1.",
       series: (series.tiers ?? []).map((one, i) => line(one.tier, one.quality?.mean, tierColour(one.tier, i), { low: one.quality?.low, high: one.quality?.high })) }),
     timeChart({ ...shared, key: "share", title: "Share of traffic by model", format: (value) => percent(value, 0), stacked: true, range: () => [0, 1], nothing: "No call was made.",
       series: (series.models ?? []).map((one, i) => line(one.model_id, one.share, COLOURS[i % COLOURS.length])) }),
@@ -109,22 +117,30 @@ function charts(series, frontier) {
 }
 
 const nearOne = (_, low) => [Math.max(0, Math.min(0.9, (low ?? 1) - 0.05)), 1];
-const ratings = (_, low, high) => [Math.max(0, (low ?? 0) - 0.05), Math.min(1, (high ?? 1) + 0.05)];
+const aroundRatings = (_, low, high) => [Math.max(0, (low ?? 0) - 0.05), Math.min(1, (high ?? 1) + 0.05)];
 
 function serving(routing) {
   const most = [...routing].sort((a, b) => (b.requests ?? 0) - (a.requests ?? 0)).slice(0, 6);
   const columns = [
     { name: "Stage", cell: (row) => place(row) },
     { name: "Served by", cell: (row) => served(row) },
-    { name: "Share", cell: (row) => share(row.share, percent(row.share, 0)) },
-    { name: "Why", cell: (row) => row.serving?.reason ?? row.recommendation?.reason ?? UNKNOWN },
+    { name: "Calls in a day", number: true, cell: (row) => count(row.requests) },
+    { name: "Answered by", cell: (row) => answeredBy(row) },
+    { name: "Why", cell: (row) => row.serving?.reason ?? (row.serving?.tier ? "where it began" : "each request is weighed by itself") },
   ];
   return panel("What serves now", table("The busiest stages and what serves them", columns, most, { label: "unseen", key: place }),
     el("p", {}, el("a", { href: "#/routing" }, "All stages")));
 }
 
+// which models answered a stage's calls, the busiest first
+export function answeredBy({ share: shares }) {
+  const models = Object.entries(shares ?? {}).sort((a, b) => b[1] - a[1]);
+  if (!models.length) return UNKNOWN;
+  return [models.slice(0, 3).map(([model, part]) => el("span", { class: "answers" }, share(part, percent(part, 0)), el("span", {}, model))),
+    models.length > 3 ? el("span", { class: "note-small" }, `and ${models.length - 3} more`) : null];
+}
+
 export function served({ serving, policy }) {
-  if (serving?.model) return [serving.model, " ", serving.tier ? tier(serving.tier) : null];
   return serving?.tier ? tier(serving.tier) : `chosen per request by ${policy ?? serving?.policy ?? "the policy"}`;
 }
 

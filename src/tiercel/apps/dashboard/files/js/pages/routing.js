@@ -2,9 +2,9 @@
 import { readIfThere } from "../api.js";
 import { el } from "../dom.js";
 import { UNKNOWN, count, moment, percent, place, quality, signed } from "../format.js";
-import { chip, code, empty, heading, missing, panel, share, tier } from "../parts.js";
+import { chip, code, empty, heading, missing, panel, tier } from "../parts.js";
 import { table } from "../tables.js";
-import { served } from "./overview.js";
+import { answeredBy, served } from "./overview.js";
 
 async function load() {
   const [routing, underperforming] = await Promise.all([readIfThere("/v1/routing"), readIfThere("/v1/underperforming?limit=20")]);
@@ -12,7 +12,7 @@ async function load() {
 }
 
 function view({ routing, worst }) {
-  const lead = "What serves every stage now, and whether another tier should.";
+  const lead = "What serves every stage now, and whether another tier should. Calls of the last day, ratings of the last week.";
   if (!routing) return [heading("Routing", lead), missing("Routing by stage")];
   if (!routing.length) {
     return [heading("Routing", lead), empty("No stage is known yet.", "Name one with each call: ", code('metadata={"workflow": "review", "stage": "analysis"}'), ".")];
@@ -25,7 +25,7 @@ function stages(routing) {
   const columns = [
     { name: "Stage", cell: (row) => place(row) },
     { name: "Served by", cell: (row) => [served(row), since(row)] },
-    { name: "Share", cell: (row) => share(row.share, percent(row.share, 0)) },
+    { name: "Answered by", cell: answeredBy },
     { name: "Recommendation", cell: recommendation },
     { name: "Confidence", number: true, cell: (row) => percent(row.recommendation?.confidence, 0) },
     { name: "Quality", number: true, cell: (row) => qualityOf(row) },
@@ -46,14 +46,14 @@ function recommendation({ recommendation: advice }) {
 function qualityOf({ quality: known }) {
   const mean = known?.mean ?? (typeof known === "number" ? known : known?.avg_quality);
   if (mean === undefined || mean === null) return el("span", {}, UNKNOWN, el("span", { class: "note-small block" }, "not rated"));
-  const low = known.low === undefined || known.low === null ? null : `${quality(known.low)} to ${quality(known.high)}`;
+  const low = known.low === undefined || known.low === null ? `${count(known.ratings)} ratings` : `${quality(known.low)} to ${quality(known.high)}`;
   return [quality(mean), low && el("span", { class: "note-small block" }, low)];
 }
 
 function trend(value) {
   if (value === null || value === undefined) return UNKNOWN;
   if (Math.abs(value) < 0.02) return "steady";
-  return chip(`${value > 0 ? "\u25b2 better" : "\u25bc worse"} ${signed(value, 2)}`, value > 0 ? "good" : "bad");
+  return chip(`${value > 0 ? "\u25b2 better" : "\u25bc worse"} ${signed(value, 2)}`, value > 0 ? "good short" : "bad short");
 }
 
 function underperformers(worst) {
@@ -71,13 +71,13 @@ function underperformers(worst) {
 
 function probes(probed) {
   if (!probed.length) return panel("Probes under way", el("p", { class: "quiet" }, "No other model is being tried."));
-  const rows = probed.flatMap((row) => row.probes.map((probe) => ({ ...(typeof probe === "string" ? { model: probe } : probe), place: place(row) })));
+  const rows = probed.flatMap((row) => row.probes.map((probe) => ({ ...probe, place: place(row) })));
   const columns = [
     { name: "Stage", cell: (row) => row.place },
-    { name: "Tries", cell: (row) => [row.model_id ?? row.model ?? UNKNOWN, " ", row.tier ? tier(row.tier) : null] },
-    { name: "Share of requests", number: true, cell: (row) => percent(row.probability ?? row.share, 1) },
-    { name: "Tried", number: true, cell: (row) => count(row.requests ?? row.count) },
-    { name: "Quality", number: true, cell: (row) => quality(row.quality?.mean ?? row.quality) },
+    { name: "Tries", cell: (row) => row.model_id },
+    { name: "Share of requests", number: true, cell: (row) => percent(row.share, 1) },
+    { name: "Calls", number: true, cell: (row) => count(row.requests) },
+    { name: "Ratings", number: true, cell: (row) => count(row.ratings) },
   ];
   return panel("Probes under way", table("Models that are tried on a small share of requests", columns, rows));
 }

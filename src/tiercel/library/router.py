@@ -24,6 +24,7 @@ from tiercel.domain.errors import Conflict, InvalidInput, ProviderRejected
 from tiercel.domain.names import figures_problems, name_problem, names_problems
 from tiercel.domain.request import RequestContext
 from tiercel.library.agents import WithAgents
+from tiercel.library.approving import Approving, AsyncApproving, WithChanges
 from tiercel.ports import Clock, Provider, Store, Telemetry
 from tiercel.services.attending.attendance import Attendance
 from tiercel.services.completion import Completion, Completions, build_completions
@@ -33,7 +34,7 @@ from tiercel.services.judging.judged_answers import JudgeCounts
 from tiercel.services.rating.intake import FeedbackIntake, FeedbackRequest, outcome_problems
 
 
-class _Routing(WithAgents):
+class _Routing(WithAgents, WithChanges):
     """What both routers have in common: the wiring, and everything that does not wait.
 
     `models` and the rest describe a router in code; `settings` (see `from_config`) takes their place. `seed` makes the
@@ -248,7 +249,7 @@ def _looks_up(router: _Routing, decision_id: str, *_: object, **__: object) -> b
     return not router.core.remembers(decision_id)
 
 
-class Router(_Routing):
+class Router(Approving, _Routing):
     """Chooses models and learns from what came of it, for threads.
 
     The default store forgets with the process; give `store="sqlite:///tiercel.db"` to keep what is learned.
@@ -272,7 +273,7 @@ class Router(_Routing):
         self.close()
 
 
-class AsyncRouter(_Routing):
+class AsyncRouter(AsyncApproving, _Routing):
     """The same for tasks: what waits for the log is awaited."""
 
     record_outcome = awaiting(_Routing.begin_outcome, _looks_up)

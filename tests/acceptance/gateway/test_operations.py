@@ -96,7 +96,8 @@ def test_nothing_needs_approval_and_it_is_said(http: TestClient) -> None:
     assert http.get("/v1/approvals").json() == {
         "object": "list",
         "data": [],
-        "note": "nothing waits for approval: in this version no change needs one",
+        "pending": 0,
+        "note": "no route's changes need approval: set changes in [[routes]] (docs/approvals.md)",
     }
 
 

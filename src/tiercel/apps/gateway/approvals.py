@@ -1,19 +1,112 @@
-"""What waits for a human's yes: /v1/approvals."""
+"""What waits for a human's yes, what rolls out, and who changed what: /v1/approvals, /v1/rollouts, /v1/changes."""
 
 from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tiercel.apps.gateway import records
+from tiercel.apps.gateway import change_records, records
+from tiercel.apps.gateway.access import CALLER, LOCAL
 from tiercel.apps.gateway.answers import json_answer
 from tiercel.apps.gateway.state import GatewayState
-from tiercel.apps.gateway.validation import Query, read_query
+from tiercel.apps.gateway.validation import Body, Limit, Name, Query, Time, read_json, read_query, validated
+from tiercel.domain.changes import Change, ChangeStatus
+from tiercel.domain.events import StandingChange
+from tiercel.services.changing.approvals import APPROVE, REJECT, STOP, Answer
 
-NOTHING_TO_APPROVE = "nothing waits for approval: in this version no change needs one"
+_TICK = timedelta(microseconds=1)
+NOTHING_WAITS = "nothing waits for approval"
+NO_GATE = "no route's changes need approval: set changes in [[routes]] (docs/approvals.md)"
 
 
-async def get_approvals(request: Request, state: GatewayState) -> Response:  # noqa: ARG001 - one signature for all
-    """What waits for a human's approval: nothing, and it says so."""
-    read_query(request, Query)
-    return json_answer(records.listed([], note=NOTHING_TO_APPROVE))
+class ApprovalsQuery(Query):
+    """Which changes."""
+
+    status: ChangeStatus | None = None
+    limit: Limit = 100
+
+
+class AnswerBody(Body):
+    """Why, and by whom where no login says so."""
+
+    reason: str = ""
+    by: Name | None = None
+
+
+class ChangesQuery(Query):
+    """Which part of the audit log: the newest, or those before a time."""
+
+    limit: Limit = 100
+    before: Time | None = None
+
+
+async def get_approvals(request: Request, state: GatewayState) -> Response:
+    """The newest change of each segment that went through a gate: what waits first."""
+    query = read_query(request, ApprovalsQuery)
+    return json_answer(await asyncio.to_thread(_approvals, state, query))
+
+
+def _approvals(state: GatewayState, query: ApprovalsQuery) -> dict[str, Any]:
+    state.settle()
+    state.changes.check()
+    found = state.changes.changes()
+    pending = sum(1 for change in found if change.status is ChangeStatus.PENDING)
+    shown = [change for change in found if query.status in (None, change.status)][: query.limit]
+    note = {} if pending else {"note": NOTHING_WAITS if state.gated else NO_GATE}
+    return records.listed([_record(state, change) for change in shown], pending=pending, **note)
+
+
+async def post_approve(request: Request, state: GatewayState) -> Response:
+    """Say yes to a change."""
+    return await _answered(request, state, APPROVE)
+
+
+async def post_reject(request: Request, state: GatewayState) -> Response:
+    """Say no to a change, and why."""
+    return await _answered(request, state, REJECT)
+
+
+async def post_stop(request: Request, state: GatewayState) -> Response:
+    """End a rollout and go back, and say why."""
+    return await _answered(request, state, STOP)
+
+
+async def _answered(request: Request, state: GatewayState, answer: Answer) -> Response:
+    body = validated(AnswerBody, await read_json(request, state))
+    by = request.scope.get(CALLER, LOCAL.name)
+    if by == LOCAL.name and body.by:  # there are no keys, so no login tells who it is
+        by = body.by
+    change_id = request.path_params["change_id"]
+    change = await asyncio.to_thread(lambda: state.changes.answer(change_id, answer, by=by, note=body.reason))
+    return json_answer(_record(state, change))
+
+
+def _record(state: GatewayState, change: Change) -> dict[str, Any]:
+    return change_records.approval(change, state.changes.compared(change))
+
+
+async def get_changes(request: Request, state: GatewayState) -> Response:
+    """Every change of what serves what, by policies and people, newest first: who, when, what, and the evidence."""
+    query = read_query(request, ChangesQuery)
+    return json_answer(await asyncio.to_thread(_changes, state, query))
+
+
+def _changes(state: GatewayState, query: ChangesQuery) -> dict[str, Any]:
+    state.settle()
+    until = None if query.before is None else query.before - _TICK
+    found = list(state.router.store.recent_changes(query.limit + 1, until))
+    shown = _whole_moments(found, query.limit)
+    more = records.time(shown[-1].changed_at) if len(shown) < len(found) else None
+    return records.listed([change_records.change(change) for change in shown], next_before=more)
+
+
+def _whole_moments(found: list[StandingChange], limit: int) -> list[StandingChange]:
+    """At most `limit` of them, so that the next page does not begin within the same moment, if that can be."""
+    if len(found) <= limit:
+        return found
+    whole = [change for change in found[:limit] if change.changed_at != found[limit].changed_at]
+    return whole or found[:limit]

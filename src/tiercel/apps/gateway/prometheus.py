@@ -14,6 +14,7 @@ from typing import Literal
 from tiercel.apps.gateway.state import GatewayState
 from tiercel.core.statistics.fold import model_key
 from tiercel.core.statistics.sums import NANO, NANO_PER_MS, Sums
+from tiercel.domain.changes import ChangeStatus
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 WINDOW_S = 3600.0
@@ -183,6 +184,18 @@ PROCESS_METRICS: Sequence[ProcessMetric] = (
         "tiercel_drift_found_total", "counter", "Drifts this process has found.", lambda s: s.drift.found.total()
     ),
     ProcessMetric("tiercel_alerts_active", "gauge", "Alerts that are active.", lambda s: len(s.alerting.active)),
+    ProcessMetric(
+        "tiercel_approvals_pending",
+        "gauge",
+        "Changes that wait for a human's yes.",
+        lambda s: s.changes.count(ChangeStatus.PENDING),
+    ),
+    ProcessMetric(
+        "tiercel_rollouts_running",
+        "gauge",
+        "Changes that are being rolled out.",
+        lambda s: s.changes.count(ChangeStatus.ROLLING),
+    ),
     ProcessMetric("tiercel_event_streams", "gauge", "Clients that follow /v1/events.", lambda s: len(s.streams)),
     ProcessMetric(
         "tiercel_event_stream_dropped_total",

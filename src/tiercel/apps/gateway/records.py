@@ -8,8 +8,10 @@ from typing import Any
 
 from tiercel.core.beliefs.change import POLICY as DRIFT
 from tiercel.core.beliefs.forgetting import METRICS
+from tiercel.core.changes.steps import GATE
 from tiercel.domain.alerts import Alert
 from tiercel.domain.catalogue import ModelProfile
+from tiercel.domain.changes import POLICY_SWITCH
 from tiercel.domain.decision import Decision
 from tiercel.domain.events import Event, Feedback, Outcome, Signal, StandingChange
 from tiercel.domain.incident import Acknowledgement, Notice
@@ -175,7 +177,14 @@ def notice(told: Notice) -> dict[str, Any]:
     }
 
 
-_OTHER_CHANGES = {ASSIGNMENT: "assignment", DRIFT: "drift", AGENT_STATUS: "agent", **dict.fromkeys(METRICS, "drift")}
+_OTHER_CHANGES = {
+    ASSIGNMENT: "assignment",
+    GATE: "approval",
+    POLICY_SWITCH: "policy_change",
+    DRIFT: "drift",
+    AGENT_STATUS: "agent",
+    **dict.fromkeys(METRICS, "drift"),
+}
 _SHOWN: Mapping[type[Event], tuple[str, Callable[[Any], dict[str, Any]]]] = {
     Decision: ("decision", decision),
     Outcome: ("outcome", outcome),

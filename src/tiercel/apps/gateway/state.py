@@ -13,7 +13,7 @@ from tiercel import bootstrap
 from tiercel.apps.gateway.access import Access
 from tiercel.apps.gateway.event_stream import EventStreams
 from tiercel.apps.gateway.under_way import UnderWay
-from tiercel.config.settings import Settings
+from tiercel.config.settings import AT_ONCE, Settings
 from tiercel.core.statistics.fold import fold
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import StoreError
@@ -84,6 +84,8 @@ class GatewayState:
             now=router.attendance.agents,
         )
         self.signals = Signals(learner, router.attendance)
+        self.changes = router.changes
+        self.gated = any(route.changes != AT_ONCE for route in settings.routes)
         self.judge_sources = settings.judge_sources
         self.streams = EventStreams(learner)
         self.calls = UnderWay()
@@ -92,7 +94,7 @@ class GatewayState:
         self._watching: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Follow other processes, and look for alerts every few seconds. Call it where an event loop runs."""
+        """Follow other processes, look for alerts and due changes every few seconds. Call it in an event loop."""
         self.router.learner.start()
         self.router.attendance.start()
         self._watching = [asyncio.create_task(self._watch())]
@@ -138,8 +140,9 @@ class GatewayState:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(ALERT_CHECK_S)
-            try:
-                await asyncio.to_thread(self.alerting.check)
-            except Exception:
-                # a fault of ours in one check must not end all that follow
-                log.exception("looking for alerts failed by a fault of tiercel")
+            for look in (self.alerting.check, self.changes.check):
+                try:
+                    await asyncio.to_thread(look)
+                except Exception:
+                    # a fault of ours in one check must not end all that follow
+                    log.exception("%s failed by a fault of tiercel", look.__qualname__)

@@ -74,9 +74,25 @@ LEARNING: Section = {
         "memory and metric series bounded (an overflow bucket), both flat",
     ),
 }
+SECURITY: Section = {
+    "no-key": Row(
+        "no key, wrong key, key store failing",
+        "fail closed: 401, same body and time; constant-time compare on digests",
+    ),
+    "open-bind": Row("a bind to anything but loopback without keys", "refused at start with a clear message"),
+    "canary-keys": Row(
+        "canary keys through every path (errors, logs, /metrics, /health, dashboard, repr, config show)", "0 hits"
+    ),
+    "dashboard": Row(
+        "dashboard: no session, CSRF, foreign Origin, unknown Host, framing, stored XSS in every name",
+        "0; strict CSP without inline script",
+    ),
+    "source": Row("source scan: pickle, eval, exec, yaml.load, shell=True, verify=False, string-built SQL", "0"),
+}
 SECTIONS: Mapping[str, Section] = {
     "Durability (embedded store)": DURABILITY,
     "Shared store (Redis / Valkey)": SHARED,
     "Learning": LEARNING,
+    "Security": SECURITY,
 }
 NAMES: Sequence[str] = tuple(name for section in SECTIONS.values() for name in section)

@@ -23,7 +23,9 @@ from tiercel.testing import Reply, ScriptedProvider, completion, error_reply, st
 def closed() -> Iterator[None]:
     yield
     while Called.opened:
-        Called.opened.pop().router.learner.close()
+        router = Called.opened.pop().router
+        assert not any(router.completions.in_flight.of(model.model_id) for model in router.core.catalogue)
+        router.learner.close()
 
 
 async def test_a_whole_answer() -> None:

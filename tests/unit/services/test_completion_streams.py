@@ -18,7 +18,9 @@ from tiercel.testing import Reply, completion, error_reply, stream
 def closed() -> Iterator[None]:
     yield
     while Called.opened:
-        Called.opened.pop().router.learner.close()
+        router = Called.opened.pop().router
+        assert not any(router.completions.in_flight.of(model.model_id) for model in router.core.catalogue)
+        router.learner.close()
 
 
 def events(*chunks: bytes, hangs: bool = False) -> Reply:
@@ -38,6 +40,16 @@ async def test_a_stream() -> None:
     assert (outcome.success, outcome.prompt_tokens, outcome.completion_tokens) == (True, 10, 2)
     assert (outcome.first_token_ms, outcome.latency_ms) == (0.0, 2000.0)
     assert not outcome.usage_estimated
+
+
+async def test_a_stream_is_in_flight_until_its_end() -> None:
+    called = Called(stream("a", "b"))
+    in_flight = called.router.completions.in_flight
+    answer = await called.open(STREAMED)
+    assert (in_flight.of("small"), in_flight.of("large")) == (1, 0)
+    async for _ in answer.body:
+        assert in_flight.of("small") == 1
+    assert in_flight.of("small") == 0
 
 
 async def test_usage_is_passed_on_to_who_asked_for_it() -> None:

@@ -1,10 +1,10 @@
 """What routing saved: what the same calls would have cost on the best model, minus what they did cost.
 
-In each segment the best model is the one whose ratings have the highest lower bound (95 %), among those with at least
-`RATED` ratings there; where there is none, among all models by all their ratings. For the n calls of a segment that
-others answered, for S together, the best one would have taken n c, and n c - S was saved. Its own calls cost what they
-cost. c is its mean cost of a call: of its own calls in that segment; else of all its own calls; else of its price and
-of the tokens that the n calls took.
+In each segment the best model is the one whose mean rating less one standard error is the highest, among those with at
+least `RATED` ratings there; where there is none, among all models by all their ratings. For the n calls of a segment
+that others answered, for S together, the best one would have taken n c, and n c - S was saved. Its own calls cost what
+they cost. c is its mean cost of a call: of its own calls in that segment; else of all its own calls; else of its price
+and of the tokens that the n calls took.
 
 The interval reaches t standard errors to both sides. With v the variance of the cost of one call of the best model and
 m its calls, the variance of n c against what n calls would really have taken is v n^2 / m + v n. Segments add up, and
@@ -145,14 +145,13 @@ def savings(cells: Cells, whole: Mapping[str, Tally], prices: Prices) -> Savings
 
 
 def best_of(models: Mapping[str, Tally]) -> str | None:
-    """The model whose ratings have the highest lower bound; of equal ones the more often rated, then by id."""
+    """The model whose mean rating less its standard error is highest; of equals the more often rated, then by id."""
     rated = {model_id: tally.rated for model_id, tally in models.items() if tally.rated.count >= RATED}
     return min(rated, key=lambda model_id: (-_low(rated[model_id]), -rated[model_id].count, model_id), default=None)
 
 
 def _low(ratings: Ratings) -> float:
-    interval = ratings.interval()
-    return interval[0] if interval else 0.0
+    return (ratings.mean or 0.0) - ratings.variance_of_mean**0.5
 
 
 def _add_segment(

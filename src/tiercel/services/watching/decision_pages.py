@@ -17,7 +17,7 @@ LOOK_BACK = 1_000
 """So many decisions one page looks at; where that were not enough, `next` goes on from there."""
 CHUNK = 200
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CURSOR = re.compile(r"(\d{1,17})-(\d{1,6})")
+_CURSOR = re.compile(r"([0-9]{1,17})-([0-9]{1,4})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,6 +83,8 @@ def test_a_change_is_shown_with_its_evidence_and_applies_once_approved(http: Tes
     told = approved.json()
     assert (told["status"], told["decided_by"], told["note"]) == ("approved", "ada", "read them")
     assert (serving(http, "asks"), pending_metric(http)) == ("capable", 0.0)
+    (advice,) = http.get("/v1/recommendations?workflow=asks").json()["data"]
+    assert (advice["serving"]["policy"], advice["serving"]["tier"]) == ("tier-rules", "capable")
     assert [row["id"] for row in listed(http, "?status=approved")["data"]] == [asked["id"]]
     assert listed(http, "?status=pending")["data"] == []
 
@@ -100,8 +102,8 @@ def test_who_was_slower_is_told_who_decided_what(http: TestClient) -> None:
 
 def test_a_no_needs_a_reason_and_a_name_that_is_one(http: TestClient) -> None:
     asked = ask(http, "asks")
-    for body, param in (({}, "reason"), ({"reason": " "}, "reason"), ({"reason": "x" * 2_001}, "reason")):
-        assert check_error(http.post(f"/v1/approvals/{asked['id']}/reject", json=body), 422)["param"] == param
+    for reason in ({}, {"reason": " "}, {"reason": "x" * 2_001}):
+        assert check_error(http.post(f"/v1/approvals/{asked['id']}/reject", json=reason), 422)["param"] == "reason"
     for body in ({"by": ""}, {"by": 3}, {"by": "a\nb"}):
         assert check_error(http.post(f"/v1/approvals/{asked['id']}/approve", json=body), 422)["param"] == "by"
     assert check_error(http.post("/v1/approvals/change_0/approve", json={}), 404)["code"] == "not_found"
@@ -157,11 +159,11 @@ def test_the_audit_log_says_who_when_what_and_why(http: TestClient, clock: Manua
     assert set(told[1:3]) == {("approval", "ada", "approved", "asks"), ("tier_change", "tiercel", None, "asks")}
     assert told[3] == ("approval", "tiercel", "pending", "asks")
     assert {row["approval_id"] for row in log["data"] if row["workflow"] == "asks"} == {asked["id"], None}
-    pages, before = [], ""
-    while before is not None:
-        page = http.get("/v1/changes", params={"limit": 2, **({"before": before} if before else {})}).json()
+    page = http.get("/v1/changes", params={"limit": 2}).json()
+    pages = page["data"]
+    while page["next_before"]:
+        page = http.get("/v1/changes", params={"limit": 2, "before": page["next_before"]}).json()
         pages += page["data"]
-        before = page["next_before"]
     assert pages == log["data"]
     for query in ("?limit=0", "?before=yesterday", "?after=1"):
         check_error(http.get(f"/v1/changes{query}"), 422)

@@ -39,7 +39,7 @@ def approval(change: Change, compared: Comparison | None) -> dict[str, Any]:
         "rollout": change.rollout,
         "share": change.share,
         "interval": list(compared.interval) if compared else None,
-        "ratings": {"old": compared.old.count, "new": compared.new.count} if compared else None,
+        "ratings": {"old": compared.old.number, "new": compared.new.number} if compared else None,
         "quality": {"old": compared.old.mean, "new": compared.new.mean} if compared else None,
     }
 

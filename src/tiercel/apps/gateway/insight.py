@@ -15,8 +15,8 @@ from tiercel.apps.gateway.errors import HttpError, invalid
 from tiercel.apps.gateway.event_stream import MAX_STREAMS, EventStream
 from tiercel.apps.gateway.state import GatewayState
 from tiercel.apps.gateway.validation import Limit, Name, Query, check_one_of, read_query
-from tiercel.core.policies.gated import GatedPolicy
 from tiercel.core.policies.tier_rules import TierRulesPolicy
+from tiercel.core.policies.wrapper import innermost
 from tiercel.core.statistics.fold import OVERALL, Key, model_key, segment_model_key, segment_tier_key
 from tiercel.core.statistics.sums import Sums
 from tiercel.domain.errors import Problem
@@ -109,10 +109,10 @@ def _rated_stages(state: GatewayState) -> list[tuple[str, str]]:
 
 def serving(state: GatewayState, segment: Segment) -> dict[str, Any]:
     """The policy that decides for a stage and, where that is by tiers, the tier that serves and since when."""
-    policy = state.router.core.table.plan(segment[1], segment[2]).policy
-    if isinstance(policy, GatedPolicy):  # what serves stands under the name of the policy behind the gate
-        policy = policy.inner
-    standing = state.router.learner.knowledge.standing(policy.name, segment)
+    knowledge = state.router.learner.knowledge
+    # what serves stands under the name of the policy behind whatever wraps it
+    policy = innermost(state.router.core.table.plan(segment[1], segment[2]).policy, segment, knowledge)
+    standing = knowledge.standing(policy.name, segment)
     start = policy.settings.start_tier if isinstance(policy, TierRulesPolicy) else None
     if standing is None:
         return {"policy": policy.name, "tier": start, "since": None, "reason": None}

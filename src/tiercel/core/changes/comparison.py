@@ -35,14 +35,14 @@ _PRECISION = 1e-9
 class Ratings(NamedTuple):
     """How many there are, their sum, and the sum of their squares."""
 
-    count: int = 0
+    number: int = 0
     total: float = 0.0
     squares: float = 0.0
 
     @property
     def mean(self) -> float | None:
         """None without any."""
-        return self.total / self.count if self.count else None
+        return self.total / self.number if self.number else None
 
 
 class Comparison(NamedTuple):
@@ -80,12 +80,12 @@ def difference(old: Ratings, new: Ratings, *, centre: float, alpha: float) -> In
 
 def bounds(ratings: Ratings, *, centre: float, alpha: float) -> Interval:
     """Bounds on the mean of ratings in 0..1, each wrong with a probability of at most `alpha`; about 30 us."""
-    count, total, squares = ratings
-    if not count:
+    number, total, squares = ratings
+    if not number:
         return Interval(0.0, 1.0)
-    spread = max(0.0, squares - 2.0 * centre * total + count * centre * centre)
-    reach = _reach(spread, math.log(1.0 / alpha), float(count))
-    return Interval(max(0.0, (total - reach) / count), min(1.0, (total + reach) / count))
+    spread = max(0.0, squares - 2.0 * centre * total + number * centre * centre)
+    reach = _reach(spread, math.log(1.0 / alpha), float(number))
+    return Interval(max(0.0, (total - reach) / number), min(1.0, (total + reach) / number))
 
 
 def _reach(spread: float, log_level: float, most: float) -> float:

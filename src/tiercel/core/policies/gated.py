@@ -136,7 +136,7 @@ class GatedPolicy(WrapperPolicy):
         figures = _figures(seen)
         if seen.interval.high < -tolerance:
             return stepped(change, ChangeStatus.ROLLED_BACK, now, f"surely worse by more than {tolerance:g}: {figures}")
-        enough = seen.new.count >= self.settings.min_ratings
+        enough = seen.new.number >= self.settings.min_ratings
         if not enough or seen.difference is None or seen.difference < -tolerance:
             return None
         share = self._share_after(change.share)
@@ -203,6 +203,6 @@ def _figures(seen: Comparison) -> str:
     low, high = seen.interval
     old, new = seen.old, seen.new
     return (
-        f"{new.mean or 0.0:.3f} of {new.count} ratings against {old.mean or 0.0:.3f} of {old.count},"
+        f"{new.mean or 0.0:.3f} of {new.number} ratings against {old.mean or 0.0:.3f} of {old.number},"
         f" a difference in {low:+.3f}..{high:+.3f}"
     )

@@ -32,6 +32,10 @@ class SwitchedPolicy(WrapperPolicy):
         self.reads_prompt = inner.reads_prompt or old.reads_prompt
         self.keeps_books = inner.keeps_books or old.keeps_books
 
+    def within(self, segment: Segment, knowledge: Knowledge) -> Policy:
+        """The one that serves the segment."""
+        return self.inner if self._switched(segment, knowledge) else self.old
+
     def propose(self, situation: Situation) -> Proposal:
         """The proposal of the one that serves the segment."""
         switched = self._switched(situation.segment, situation.knowledge)

@@ -26,6 +26,10 @@ class WrapperPolicy:
         self.reads_prompt = inner.reads_prompt
         self.keeps_books = inner.keeps_books
 
+    def within(self, segment: Segment, knowledge: Knowledge) -> Policy:  # noqa: ARG002 - one may wrap two
+        """The wrapped policy that decides for a segment."""
+        return self.inner
+
     def decided(self, decision: Decision) -> None:
         """Pass it on."""
         self.inner.decided(decision)
@@ -39,3 +43,10 @@ class WrapperPolicy:
     ) -> StandingChange | None:
         """As the wrapped policy says."""
         return self.inner.review(segment, models, knowledge, now_us)
+
+
+def innermost(policy: Policy, segment: Segment, knowledge: Knowledge) -> Policy:
+    """What decides for a segment once everything that wraps it is taken off."""
+    while isinstance(policy, WrapperPolicy):
+        policy = policy.within(segment, knowledge)
+    return policy

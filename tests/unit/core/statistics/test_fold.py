@@ -41,8 +41,8 @@ def test_an_outcome_counts_for_its_agent_too_but_once() -> None:
 def test_a_rating_counts_for_its_tier_and_where_it_is_known_its_model() -> None:
     known, unknown = fold([feedback("f1")]), fold([feedback("f1", model="")])
     tier, model = (*REVIEW, "tier", "cheap"), (*REVIEW, "model", "small")
-    assert set(known.keys()) == {OVERALL, tier, model, ("model", "small")}
-    assert set(unknown.keys()) == {OVERALL, tier}
+    assert {key for key, _ in known.sums} == {OVERALL, tier, model, ("model", "small")}
+    assert {key for key, _ in unknown.sums} == {OVERALL, tier}
     assert set(known.ratings) == {tier, model, ("model", "small")}
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hmac
 import logging
+import re
 from collections.abc import Mapping
+from itertools import islice
 
 from tiercel.apps.gateway.body import Scope, headers
 from tiercel.apps.gateway.errors import HttpError
@@ -27,6 +29,8 @@ LOCAL = Holder("local", Role.ADMIN)
 COOKIES = ("__Host-tiercel_session", "tiercel_session")
 """Names of a session's cookie: where the browser came by https, and where not."""
 
+_COOKIE = re.compile(rf"(?:^|;)[ \t]*({'|'.join(COOKIES)})=([^;\s]*)")
+_MAX_COOKIES = 4
 _UNTOLD = "who calls could not be told, so nobody was let in"
 _READING = ("GET", "HEAD", "OPTIONS")
 
@@ -121,11 +125,10 @@ def _presented(index: Mapping[bytes, bytes]) -> bytes | None:
 
 
 def _tokens(index: Mapping[bytes, bytes]) -> list[str]:
-    sent = index.get(b"cookie")
-    if sent is None:
-        return []
-    pairs = [pair.strip().partition("=") for pair in sent.decode("latin-1").split(";")]
-    return [value for wanted in COOKIES for name, _, value in pairs if name == wanted]
+    """The values of the session's cookies, those that came by https first; of very many the first few."""
+    sent = index.get(b"cookie", b"").decode("latin-1")
+    pairs = [match.groups() for match in islice(_COOKIE.finditer(sent), _MAX_COOKIES)]
+    return [value for wanted in COOKIES for name, value in pairs if name == wanted]
 
 
 def _check_csrf(session: Session, index: Mapping[bytes, bytes]) -> None:

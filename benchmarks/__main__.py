@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-MEASUREMENTS = ("decide", "learn", "install", "recommend", "store", "shared_store", "scale", "relay")
+MEASUREMENTS = ("decide", "learn", "install", "recommend", "dashboard", "store", "shared_store", "scale", "relay")
 
 
 def main() -> int:

@@ -18,6 +18,7 @@ from tiercel.apps.gateway.state import GatewayState
 from tiercel.apps.gateway.validation import Limit, Name, Query, read_query
 from tiercel.core.figures.readings import Place
 from tiercel.core.figures.savings import Savings
+from tiercel.domain.changes import ChangeStatus
 from tiercel.domain.errors import Problem
 from tiercel.domain.performance import TimeRange
 from tiercel.domain.request import stage_segment
@@ -71,7 +72,7 @@ def _overview(state: GatewayState, time_range: TimeRange) -> dict[str, Any]:
         "saved_reason": view.savings.interval_reason if isinstance(view.savings, Savings) else view.savings,
         "decisions_per_s": state.pace.per_s,
         "active_alerts": {"count": len(active), "worst": active[0].severity if active else None},
-        "pending_approvals": 0,
+        "pending_approvals": state.changes.count(ChangeStatus.PENDING),
         "store": {
             "degraded": status.degraded,
             "buffered": status.buffered,

@@ -12,17 +12,21 @@ from tiercel.testing import ManualClock
 
 
 @pytest.fixture
-def learner() -> Iterator[Learner]:
-    learner = Learner(MemoryStore(), clock=ManualClock())
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def learner(clock: ManualClock) -> Iterator[Learner]:
+    learner = Learner(MemoryStore(), clock=clock)
     yield learner
     learner.close()
 
 
-def test_decisions_of_the_last_minute(learner: Learner) -> None:
-    clock = learner.clock
-    assert isinstance(clock, ManualClock)
+def test_decisions_of_the_last_minute(learner: Learner, clock: ManualClock) -> None:
     pace = Pace(learner)
-    assert pace.per_s is None, "nobody knows in the first second"
+    unknown = pace.per_s
+    assert unknown is None, "nobody knows in the first second"
     clock.advance(10.0)
     learner.record(*(decision(n) for n in range(20)), outcome(1))
     assert pace.per_s == 2.0

@@ -47,7 +47,8 @@ def test_who_serves_and_what_is_tried() -> None:
     assert (view.workflow, view.stage, view.requests) == ("review", "analysis", 100)
     assert dict(view.share) == {"small": 0.95, "large": 0.05}
     assert [(probe.model_id, probe.share, probe.requests) for probe in view.probes] == [("large", 0.05, 5)]
-    assert (view.quality.mean, view.quality.ratings) == (pytest.approx(0.7), 12)
+    assert view.quality.mean == pytest.approx(0.7)
+    assert view.quality.ratings == 12
     assert view.trend == pytest.approx((0.5 - 0.9) / 0.9)
 
 

@@ -99,7 +99,7 @@ async def post_signal(request: Request, state: GatewayState) -> Response:
     signal = state.signals.prepare(
         request.path_params["agent_id"], body.name, to_agent=body.to_agent or "", payload=body.payload
     )
-    receipt = await acknowledged(state.router.learner, [signal])
+    receipt = await acknowledged(state.router, [signal])
     return json_answer({**records.signal(signal), "durable": receipt is not None}, 202)
 
 

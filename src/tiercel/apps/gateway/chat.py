@@ -29,6 +29,7 @@ from tiercel.apps.gateway.body import (
 from tiercel.apps.gateway.context import FIELDS, read_context, text_length
 from tiercel.apps.gateway.errors import HttpError, invalid
 from tiercel.apps.gateway.errors import answer as error_answer
+from tiercel.apps.gateway.logs import REQUEST_ID
 from tiercel.apps.gateway.roles import CHAT_PATH, needed
 from tiercel.apps.gateway.state import GatewayState
 from tiercel.domain.errors import NoEligibleModel, Problem, ProviderError, UnknownModel
@@ -48,6 +49,7 @@ _NEEDED = needed(CHAT_PATH, "POST")
 async def chat(scope: Scope, receive: Receive, send: Send, state: GatewayState) -> None:
     """Answer one chat completion; every error is answered in the shape OpenAI clients read."""
     request_id = request_id_of(scope)
+    REQUEST_ID.set(request_id)
     with state.calls.one():
         try:
             opened = await _opened(scope, receive, request_id, state)

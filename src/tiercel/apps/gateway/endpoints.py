@@ -23,6 +23,7 @@ from tiercel.apps.gateway import (
 from tiercel.apps.gateway.answers import guarded, request_id_of, send_error
 from tiercel.apps.gateway.body import ClientGoneError, Message, Receive, Scope, Send, check_headers, check_method
 from tiercel.apps.gateway.errors import HttpError
+from tiercel.apps.gateway.logs import REQUEST_ID
 from tiercel.apps.gateway.roles import MODEL_ROUTER, VIEWER, needed
 from tiercel.apps.gateway.state import GatewayState
 
@@ -96,6 +97,7 @@ class Endpoints:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request_id = request_id_of(scope)
+        REQUEST_ID.set(request_id)
         answering = _Answering(send, request_id, body=scope["method"] != "HEAD")
         try:
             check_headers(scope)

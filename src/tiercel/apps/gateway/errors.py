@@ -95,9 +95,10 @@ def answer(error: Exception, request_id: str) -> ErrorAnswer:
     """The answer to an error. What is not foreseen becomes a 500 that says the request id only, and is logged."""
     http = as_http(error)
     if isinstance(error, StoreError):
-        log.warning("request %s failed in the store: %s", request_id, error)
+        log.warning("request %s failed in the store: %s", request_id, error, extra={"request_id": request_id})
     if http is None:
-        log.error("request %s failed by a fault of tiercel", request_id, exc_info=error)
+        told = {"request_id": request_id}
+        log.error("request %s failed by a fault of tiercel", request_id, exc_info=error, extra=told)
         http = HttpError(500, f"internal error; the log has it under request {request_id}", "internal_error")
     kind = _TYPES.get(http.status) or ("invalid_request_error" if http.status < 500 else "server_error")
     content: dict[str, Any] = {"message": http.message, "type": kind, "param": http.param, "code": http.code}

@@ -21,8 +21,8 @@ from tiercel.apps.gateway.validation import Body, Metadata, Name, Time, problems
 from tiercel.config.problems import shown
 from tiercel.domain.errors import InvalidInput, NotFound, Problem, UnknownModel
 from tiercel.domain.events import Event, Feedback
+from tiercel.library.router import AsyncRouter
 from tiercel.services.delivering.receipts import Receipt
-from tiercel.services.learning.learner import Learner
 from tiercel.services.rating.intake import FeedbackRequest
 
 ACKNOWLEDGE_S = 1.0
@@ -100,7 +100,7 @@ async def post_feedback(request: Request, state: GatewayState) -> Response:
     several = isinstance(body, list)
     # a thread: an old decision is looked up in the store, which must not stop the loop
     events = await asyncio.to_thread(_prepare, body if several else [body], state, "[{}]" if several else "")
-    receipt = await acknowledged(state.router.learner, events)
+    receipt = await acknowledged(state.router, events)
     if receipt is not None and receipt.conflicts:
         raise _conflict(events, receipt, several=several)
     new = {event.id for event in receipt.accepted} if receipt else {event.id for event in events}
@@ -115,7 +115,7 @@ async def post_outcome(request: Request, state: GatewayState) -> Response:
     router = state.router.core
     decision, _, _ = await asyncio.to_thread(router.find, body.decision_id)
     outcome = router.outcome(decision, **given)
-    receipt = await acknowledged(state.router.learner, [outcome])
+    receipt = await acknowledged(state.router, [outcome])
     entry: dict[str, Any] = {"decision_id": decision.id, "model": outcome.model, "cost_usd": outcome.cost_usd}
     if receipt is None:
         entry["buffered"] = True
@@ -188,12 +188,12 @@ def _form_problems(body: object) -> list[Problem]:
     return problems
 
 
-async def acknowledged(learner: Learner, events: Sequence[Event]) -> Receipt | None:
+async def acknowledged(router: AsyncRouter, events: Sequence[Event]) -> Receipt | None:
     """What became of the events, or None while they wait for a store that is away. Raises `BufferFull`."""
-    within_s = KEEP_S if learner.delivery.keeping.outbox is not None else ACKNOWLEDGE_S
+    within_s = KEEP_S if router.learner.delivery.keeping.outbox is not None else ACKNOWLEDGE_S
     try:
         # shielded: who stops waiting must not cancel what others are committed with
-        receipt = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(learner.send(*events))), within_s)
+        receipt = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(router.intake.commit(*events))), within_s)
     except TimeoutError:
         return None
     return None if receipt.kept else receipt

@@ -21,6 +21,7 @@ from granian.log import LogLevels
 from tiercel import bootstrap
 from tiercel.apps.gateway.asgi import Gateway
 from tiercel.apps.gateway.collection import collect_in_small_steps
+from tiercel.apps.gateway.logs import TEXT, log_configuration
 from tiercel.apps.gateway.state import GatewayState
 from tiercel.config import environment
 from tiercel.config.settings import Settings
@@ -118,7 +119,7 @@ def check(settings: Settings, *, insecure: bool = False) -> None:
         raise ConfigurationError(problems)
 
 
-def serve(config: Path, host: str, port: int) -> None:
+def serve(config: Path, host: str, port: int, *, log_format: str = TEXT) -> None:
     """Serve until SIGINT or SIGTERM; what is under way gets `GRACE_S` seconds (see state.py) to end by itself."""
     # the worker is another process, which is told by the environment where its configuration is
     os.environ[environment.CONFIG_VARIABLE] = str(config.resolve())
@@ -135,6 +136,7 @@ def serve(config: Path, host: str, port: int) -> None:
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_RECEIPT_MS),
         websockets=False,
         log_level=LogLevels.warning,
+        log_dictconfig=log_configuration(log_format),
         workers_kill_timeout=DRAIN_S,
     ).serve()
 

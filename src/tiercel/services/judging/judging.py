@@ -148,14 +148,16 @@ class Judging:
     async def _work(self) -> None:
         try:
             while job := self._next():
+                decision_id = job.outcome.decision_id
+                told = {"decision_id": decision_id}
                 fate = "dropped"  # where the process or the loop ends before there is a grade
                 try:
                     fate = await self._grade(job)
                 except StoreError as error:
-                    log.warning("the grade of decision %s was not kept: %s", job.outcome.decision_id, error)
+                    log.warning("the grade of decision %s was not kept: %s", decision_id, error, extra=told)
                 except TiercelError as error:
                     fate = "failed"
-                    log.warning("decision %s could not be graded: %s", job.outcome.decision_id, error)
+                    log.warning("decision %s could not be graded: %s", decision_id, error, extra=told)
                 except Exception:
                     fate = "failed"
                     # a fault of ours in one grading must not end those that follow, and nobody waits to be told

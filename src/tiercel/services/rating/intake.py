@@ -17,7 +17,7 @@ from typing import Any
 
 from tiercel.core.beliefs.labels import label_of
 from tiercel.domain.errors import InvalidInput, Problem, StoreError
-from tiercel.domain.events import MAX_FIGURE, Feedback, Label
+from tiercel.domain.events import MAX_FIGURE, Event, Feedback, Label
 from tiercel.domain.names import name_problem
 from tiercel.domain.quality import as_quality
 from tiercel.domain.request import Segment, stage_segment
@@ -107,10 +107,14 @@ class FeedbackIntake:
     def send(self, requests: Sequence[FeedbackRequest]) -> tuple[list[Feedback], Future[Receipt]]:
         """Log ratings together; the future is done when they are durable. All of them or none."""
         events = [self.prepare(request) for request in requests]
+        return events, self.commit(*events)
+
+    def commit(self, *events: Event) -> Future[Receipt]:
+        """Log what was prepared, and tell telemetry of it. As `Learner.send`."""
         logged = self._learner.send(*events)
         if self._telemetry is not None:
             logged.add_done_callback(partial(_tell, self._telemetry, events))
-        return events, logged
+        return logged
 
     def _subject(self, request: FeedbackRequest) -> tuple[Segment, str, str, str, Label]:
         decision_id = request.decision_id
@@ -135,7 +139,7 @@ class FeedbackIntake:
         return self._router.catalogue.tiers
 
 
-def _tell(telemetry: Telemetry, events: Sequence[Feedback], committing: Future[Receipt]) -> None:
+def _tell(telemetry: Telemetry, events: Sequence[Event], committing: Future[Receipt]) -> None:
     """Tell of the ratings that were new; of those that wait for a store that is away, that is not known yet."""
     try:
         receipt = committing.result()

@@ -34,6 +34,7 @@ def test_every_path_is_documented_with_its_methods() -> None:
         config.ServerSettings,
         config.FeedbackSettings,
         config.TelemetrySettings,
+        config.DashboardSettings,
         AdaptiveConfig,
     ],
 )

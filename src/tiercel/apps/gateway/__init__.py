@@ -14,6 +14,6 @@ collection.py  Python's collector of cycles, in small steps
 endpoints.py     which path and method is answered by what, but for the hot path
 validation.py    bodies and parameters of tiercel's own calls
 records.py       domain records as JSON values
-decisions.py, feedback.py, insight.py, alerts.py, agents.py, approvals.py, event_stream.py, operations.py,
-prometheus.py, model_router.py, page.py
+decisions.py, feedback.py, insight.py, figures.py, alerts.py, agents.py, approvals.py, event_stream.py,
+operations.py, prometheus.py, model_router.py, page.py
 """

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from tiercel.apps.gateway.prometheus import (
+    AGENTS,
     INFO,
     LATENCY,
     MODEL_METRICS,
@@ -21,7 +22,7 @@ METRICS: list[ModelMetric | ProcessMetric] = [*MODEL_METRICS, *PROCESS_METRICS]
 def test_every_metric_is_documented_with_its_kind() -> None:
     documented = dict(re.findall(r"^\| `(tiercel_\w+)` \| (\w+) \|", DOCUMENT.read_text("utf-8"), re.MULTILINE))
     exposed = {metric.name: metric.kind for metric in METRICS}
-    assert documented == {**exposed, INFO: "gauge", LATENCY: "summary"}
+    assert documented == {**exposed, INFO: "gauge", AGENTS: "gauge", LATENCY: "summary"}
 
 
 def test_counters_are_named_as_counters() -> None:

@@ -1,25 +1,32 @@
 """The figures in Prometheus's text format, version 0.0.4; every metric is described in docs/metrics.md.
 
-Labels are the catalogue's models and tiers and nothing else, so the number of series does not grow with use. Figures of
-models come from the learned state: they outlive the process, and are the same in every process that shares its store.
+Labels are the catalogue's models and tiers, and the three statuses of agents: the number of series does not grow with
+use, and not without bound with the catalogue. Figures of models come from the learned state: they outlive the process,
+and are the same in every process that shares its store.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Literal
 
+from tiercel.apps.gateway.label_values import OTHER, LabelValues
 from tiercel.apps.gateway.state import GatewayState
 from tiercel.core.statistics.fold import model_key
-from tiercel.core.statistics.sums import NANO, NANO_PER_MS, Sums
+from tiercel.core.statistics.knowledge import Knowledge
+from tiercel.core.statistics.sums import NANO, NANO_PER_MS, Sums, total
+from tiercel.domain.catalogue import AgentStatus, Catalogue
 from tiercel.domain.changes import ChangeStatus
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 WINDOW_S = 3600.0
 """What quantiles and means look back on."""
 QUANTILES = (0.5, 0.95, 0.99)
+MAX_MODELS = 1_000
+"""Models that have series of their own; those after them in the catalogue are counted together."""
 
 Labels = Mapping[str, str]
 Sample = tuple[str, Labels, float]
@@ -57,6 +64,7 @@ class ProcessMetric:
 
 LATENCY = "tiercel_call_latency_seconds"
 INFO = "tiercel_build_info"
+AGENTS = "tiercel_agents"
 MODEL_METRICS: Sequence[ModelMetric] = (
     ModelMetric("tiercel_calls_total", "counter", "Model calls.", lambda m: m.ever.requests),
     ModelMetric("tiercel_call_failures_total", "counter", "Model calls that failed.", lambda m: m.ever.failures),
@@ -209,21 +217,33 @@ PROCESS_METRICS: Sequence[ProcessMetric] = (
 def exposition(state: GatewayState) -> str:
     """Everything, as Prometheus scrapes it."""
     knowledge, now_s = state.router.learner.knowledge, state.router.learner.clock.now().timestamp()
-    models = [
-        ModelSums(
-            {"model": model.model_id, "tier": model.tier},
-            knowledge.sums(model_key(model.model_id)),
-            knowledge.sums(model_key(model.model_id), since_s=now_s - WINDOW_S),
-        )
-        for model in state.router.core.catalogue
-    ]
+    models = _models(state.router.core.catalogue, knowledge, now_s)
     families = [_family(INFO, "gauge", "1, with the version.", [("", {"version": version("tiercel")}, 1.0)])]
     for metric in MODEL_METRICS:
         samples: list[Sample] = [("", m.labels, value) for m in models if (value := metric.value(m)) is not None]
         families.append(_family(metric.name, metric.kind, metric.help, samples))
     families.append(_family(LATENCY, "summary", _LATENCY_HELP, [sample for m in models for sample in _latency(m)]))
+    online = Counter(str(agent.status) for agent in state.router.attendance.states())
+    agents = [("", {"status": str(status)}, float(online[status])) for status in AgentStatus]
+    families.append(_family(AGENTS, "gauge", "Configured agents by their status.", agents))
     families += [_family(p.name, p.kind, p.help, [("", {}, p.value(state))]) for p in PROCESS_METRICS]
     return "".join(families)
+
+
+def _models(catalogue: Catalogue, knowledge: Knowledge, now_s: float) -> list[ModelSums]:
+    """The models of the catalogue; what exceeds `MAX_MODELS` as one."""
+    values = LabelValues(MAX_MODELS)
+    named: list[ModelSums] = []
+    others: list[ModelSums] = []
+    for model in catalogue:
+        key = model_key(model.model_id)
+        label = values(model.model_id)
+        labels = {"model": label, "tier": model.tier if label != OTHER else OTHER}
+        of_model = ModelSums(labels, knowledge.sums(key), knowledge.sums(key, since_s=now_s - WINDOW_S))
+        (named if label != OTHER else others).append(of_model)
+    if others:
+        named.append(ModelSums(others[0].labels, total(m.ever for m in others), total(m.lately for m in others)))
+    return named
 
 
 _LATENCY_HELP = "Latency of successful calls; quantiles over the last hour, within 1 % of the value."

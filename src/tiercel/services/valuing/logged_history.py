@@ -30,7 +30,7 @@ class History:
 
 def read_history(store: Store) -> History:
     """Everything the log still holds. Raises `StoreError`."""
-    return history_of(_events(store))
+    return history_of(log_events(store))
 
 
 def history_of(events: Iterable[Event]) -> History:
@@ -63,7 +63,8 @@ def history_of(events: Iterable[Event]) -> History:
     )
 
 
-def _events(store: Store) -> Iterator[Event]:
+def log_events(store: Store) -> Iterator[Event]:
+    """Everything the log still holds, in its order. Raises `StoreError`."""
     position = store.oldest()
     while True:
         events, position = store.events_after(position, _READ)

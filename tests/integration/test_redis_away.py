@@ -29,7 +29,7 @@ def speakers(router: Router, patch: pytest.MonkeyPatch) -> set[str]:
     """The names of the threads that speak to the server from now on."""
     store, names = router.store, set[str]()
     assert isinstance(store, RedisStore)
-    for step in ("ask", "commit"):
+    for step in ("try_each", "try_commit"):
         speak = getattr(store._server, step)
 
         def noted(*arguments: Any, speak: Callable[..., Any] = speak, **options: Any) -> Any:  # noqa: ANN401

@@ -16,7 +16,7 @@ from benchmarks.redis_server import RedisServer, redis_server
 from support.happenings import REVIEW, SEGMENTS, alert, at, decision, feedback, outcome, standing
 from tiercel.adapters.memory_store import MemoryStore
 from tiercel.adapters.redis_store import RedisStore
-from tiercel.adapters.redis_store.store import ATTEMPTS
+from tiercel.adapters.redis_store.log import ATTEMPTS
 from tiercel.core.statistics.fold import Deltas, fold
 from tiercel.domain.errors import StoreUnavailable
 from tiercel.domain.events import Event
@@ -125,7 +125,7 @@ def test_what_others_do_in_between_was_done_before(
         for each in (store, memory):
             each.append(PAST, fold)
         with monkeypatch.context() as patch:
-            act_before(store, patch, "commit", lambda: OTHERS[meanwhile](other))
+            act_before(store, patch, "try_commit", lambda: OTHERS[meanwhile](other))
             said = OURS[what](store)
         OTHERS[meanwhile](memory)
         assert said == OURS[what](memory)
@@ -145,7 +145,7 @@ def test_what_others_do_while_the_state_is_brought_up_to_date_is_learned_too(
         for each in (store, memory):
             each.append(PAST, fold)
         with monkeypatch.context() as patch:
-            act_before(store, patch, "commit", lambda: OTHERS[meanwhile](other), nth=2)  # the first logs
+            act_before(store, patch, "try_commit", lambda: OTHERS[meanwhile](other), nth=2)  # the first logs
             for each in (store, memory):
                 each.append([outcome(90), outcome(91)], fold)
         OTHERS[meanwhile](memory)
@@ -174,7 +174,7 @@ def test_an_event_of_a_day_that_was_just_emptied_is_not_forgotten(
     with closing(RedisStore(url)) as store, closing(RedisStore(url)) as other:
         store.append([outcome(1)], fold)
         # the first removes the events, the second says that the day has none
-        act_before(store, monkeypatch, "commit", lambda: other.append([outcome(2)], fold), nth=2)
+        act_before(store, monkeypatch, "try_commit", lambda: other.append([outcome(2)], fold), nth=2)
         assert store.trim(at(DAY_S)) == 2
 
 

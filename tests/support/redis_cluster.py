@@ -18,13 +18,19 @@ from support.waiting import until
 BUS = 10_000
 """So much above its port a member of a Cluster speaks to the others."""
 NODE_TIMEOUT_MS = 500
+MEMBER = (
+    *("--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT_MS)),
+    # what a master has is there while another is away
+    *("--cluster-require-full-coverage", "no"),
+)
+"""With what a member of a Cluster is started, and started again."""
 
 
 class RedisCluster:
     """Masters that have the slots in equal shares, and as many replicas of each as are asked for."""
 
-    def __init__(self, folder: Path, stack: ExitStack, *, masters: int, replicas: int) -> None:
-        self.masters = [_member(folder, stack) for _ in range(masters)]
+    def __init__(self, folder: Path, stack: ExitStack, *, masters: int, replicas: int, durable: bool) -> None:
+        self.masters = [_member(folder, stack, durable=durable) for _ in range(masters)]
         self.replicas = [[_member(folder, stack) for _ in range(replicas)] for _ in self.masters]
         self.url = "redis+cluster://" + ",".join(f"127.0.0.1:{server.port}" for server in self.masters)
         members = [*self.masters, *(server for of_one in self.replicas for server in of_one)]
@@ -69,10 +75,12 @@ class RedisCluster:
 
 
 @contextmanager
-def redis_cluster(folder: Path, *, masters: int = 3, replicas: int = 0) -> Iterator[RedisCluster]:
-    """A Cluster that runs."""
+def redis_cluster(
+    folder: Path, *, masters: int = 3, replicas: int = 0, durable: bool = False
+) -> Iterator[RedisCluster]:
+    """A Cluster that runs; its masters keep what they hold where they are `durable`."""
     with ExitStack() as stack:
-        yield RedisCluster(folder, stack, masters=masters, replicas=replicas)
+        yield RedisCluster(folder, stack, masters=masters, replicas=replicas, durable=durable)
 
 
 class Watched:
@@ -114,15 +122,14 @@ def watched(folder: Path) -> Iterator[Watched]:
         yield Watched(folder, stack)
 
 
-def _member(folder: Path, stack: ExitStack) -> RedisServer:
-    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT_MS))
-    return _server(folder, stack, member_port(), *options)
+def _member(folder: Path, stack: ExitStack, *, durable: bool = False) -> RedisServer:
+    return _server(folder, stack, member_port(), *MEMBER, durable=durable)
 
 
-def _server(folder: Path, stack: ExitStack, port: int, *options: str) -> RedisServer:
+def _server(folder: Path, stack: ExitStack, port: int, *options: str, durable: bool = False) -> RedisServer:
     home = folder / str(port)
     home.mkdir()
-    return _started(RedisServer(home, port=port), stack, *options)
+    return _started(RedisServer(home, port=port, durable=durable), stack, *options)
 
 
 def _started(server: RedisServer, stack: ExitStack, *options: str) -> RedisServer:

@@ -20,13 +20,14 @@ class Traffic:
     A `control` is called in turn: what the machine does to the one it does to the other.
     """
 
-    def __init__(self, router: Router, name: str, *, control: Router | None, pace_s: float) -> None:
+    def __init__(self, router: Router, name: str, *, control: Router | None, pace_s: float, stage: str) -> None:
         self.took_s = array("d")
         self.control_s = array("d")
         self.failures: list[Exception] = []
         self._router = router
         self._control = control
         self._name = name
+        self._stage = stage
         self._pace_s = pace_s
         self._enough = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -61,7 +62,7 @@ class Traffic:
 
     def _call(self, router: Router, took_s: array[float]) -> None:
         began_s = time.perf_counter()
-        decision = router.decide("review", "analysis", prompt="sort these", requires=("general",))
+        decision = router.decide("review", self._stage, prompt="sort these", requires=("general",))
         took_s.append(time.perf_counter() - began_s)
         router.begin_outcome(decision.id, success=True, latency_ms=100.0, prompt_tokens=10, completion_tokens=5)
         router.begin_feedback(decision.id, 0.75, source=self._name, id=f"{self._name}/{len(took_s)}")
@@ -69,10 +70,15 @@ class Traffic:
 
 @contextmanager
 def traffic(
-    router: Router, name: str = "user:1", *, control: Router | None = None, pace_s: float = PACE_S
+    router: Router,
+    name: str = "user:1",
+    *,
+    control: Router | None = None,
+    pace_s: float = PACE_S,
+    stage: str = "analysis",
 ) -> Iterator[Traffic]:
     """Traffic that flows until the end of the block."""
-    flowing = Traffic(router, name, control=control, pace_s=pace_s)
+    flowing = Traffic(router, name, control=control, pace_s=pace_s, stage=stage)
     flowing.start()
     try:
         yield flowing

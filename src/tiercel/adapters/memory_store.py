@@ -23,7 +23,7 @@ from tiercel.domain.decision import Decision
 from tiercel.domain.errors import PositionLost
 from tiercel.domain.events import Event, Feedback, Outcome, Signal, StandingChange
 from tiercel.domain.incident import Acknowledgement, Notice
-from tiercel.ports import Appended, DecisionRecord, Fold, Position, Presence, Span
+from tiercel.ports import START, Appended, DecisionRecord, Fold, Position, Presence, Span
 
 _Dated = tuple[int, int, Feedback]
 """A rating with its time and its position in the log, by which it sorts."""
@@ -209,7 +209,7 @@ class MemoryStore(Undivided):
         with self._lock:
             self._lose_position()
 
-    def restore(self, state: Deltas) -> bool:
+    def restore(self, state: Deltas, position: Position = START) -> bool:  # noqa: ARG002 - it is gone whole or not at all
         """See `StateStore.restore`."""
         with self._lock:
             if self._position > YOUNG_LOG or (self._tidied and self._position):

@@ -173,11 +173,13 @@ class StateStore(Protocol):
         """Recompute the state from the log and from what trimmed events taught. Changes nothing unless it was wrong."""
         ...
 
-    def restore(self, state: Deltas) -> bool:
+    def restore(self, state: Deltas, position: Position = START) -> bool:
         """Add `state`, learned from a log that is gone, to what the log in its place teaches; whether that was done.
 
         Done once, by one of all who try: to a log that nothing but at most `YOUNG_LOG` events was ever done to, and
         that is not the one this store follows. It is kept as what trimmed events taught, and followers `load` again.
+        Where only some parts of the log are gone it is what they had taught: of a state learned up to `position`, all
+        that the other parts do not teach.
         """
         ...
 

@@ -3,7 +3,8 @@
 store.py       the port, over the partitions of the log: one, or on a Cluster many
 claims.py      which partition an event belongs into
 queries.py     what is asked of the indexes
-appending.py   what a batch adds to the log
+log.py         a batch on its way into the partitions
+appending.py   what it adds to each
 log_index.py   events in the log, and the indexes that find them again
 layers.py      the learned state
 progress.py    how far the log goes, and what became of it

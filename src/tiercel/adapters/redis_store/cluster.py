@@ -133,9 +133,9 @@ class ClusterNodes:
             try:
                 return run(self._client(master), commands)
             except _GONE as gone:
-                error = gone
+                error = _of(master, gone)
                 pause_s = FIRST_PROBE_S * 5
-                self._absent[master] = _Absence(gone, FIRST_PROBE_S, pause_s, self._monotonic_s() + pause_s)
+                self._absent[master] = _Absence(error, FIRST_PROBE_S, pause_s, self._monotonic_s() + pause_s)
         return [error] * len(commands)
 
     def _absence(self, master: Address) -> RedisError | None:
@@ -151,11 +151,11 @@ class ClusterNodes:
         try:
             probe.ping()
         except _GONE as gone:
-            absence.error = gone
+            absence.error = _of(master, gone)
             absence.probe_s = min(2 * absence.probe_s, LAST_PROBE_S)
             absence.pause_s = min(2 * absence.pause_s, LAST_PAUSE_S)
             absence.until_s = self._monotonic_s() + absence.pause_s
-            return gone
+            return absence.error
         except RedisError:
             pass  # it answers, if only to refuse: so it will be told to those who ask
         finally:
@@ -212,6 +212,11 @@ class ClusterNodes:
         if before is not None:
             return before
         raise RedisClusterException(f"no member of the Cluster tells who has its slots: {'; '.join(said)}")
+
+
+def _of(master: Address, gone: RedisError) -> RedisError:
+    """The same error, that says whose it is."""
+    return type(gone)(f"{master[0]}:{master[1]}: {gone}")
 
 
 def _slots(answer: Iterable[Sequence[Any]], asked: str) -> Slots:

@@ -52,6 +52,7 @@ def begin(keys: Keys, now: Progress) -> Write:
         write.only_if(now.generation, "HGET", keys.progress, "generation")
     else:
         first = now._replace(log=secrets.token_hex(8))
+        write.begun = first.log
         set_progress(write, keys, **{field: str(figure) for field, figure in first._asdict().items()})
     return write
 

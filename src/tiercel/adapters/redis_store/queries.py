@@ -68,9 +68,7 @@ class Queries:
         away = [answer for _, answer in answers if isinstance(answer, StoreUnavailable)]
         return [(keys, answer) for keys, answer in answers if not isinstance(answer, StoreUnavailable)], away
 
-    def newest(
-        self, indexes: Iterable[tuple[Keys, Key]], limit: int, *, until_us: int | None = None
-    ) -> list[Event]:
+    def newest(self, indexes: Iterable[tuple[Keys, Key]], limit: int, *, until_us: int | None = None) -> list[Event]:
         """The newest `limit` events of several indexes, newest first; of the same moment, the last to arrive first.
 
         With `until_us`, of those at that time or before.

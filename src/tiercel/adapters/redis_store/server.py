@@ -43,10 +43,11 @@ _encoder = msgspec.msgpack.Encoder()
 class Write:
     """What is written in one step, and what must still hold for it.
 
-    `following` is done after it: what is where one step cannot reach.
+    `following` is done after it: what is where one step cannot reach. `begun` names the log that begins with it.
     """
 
     def __init__(self, progress: Key) -> None:
+        self.begun = ""
         self.following: list[Command] = []
         self._keys = {progress: 1}
         self._conditions: list[list[Any]] = []

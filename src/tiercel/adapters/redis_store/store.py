@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from tiercel.adapters.codec import as_logged
 from tiercel.adapters.redis_store import log_index, progress
-from tiercel.adapters.redis_store.keys import US_PER_DAY, Keys, divided, home, undivided
+from tiercel.adapters.redis_store.keys import US_PER_DAY, Keys, divided, home, home_of, undivided
+from tiercel.adapters.redis_store.log import ATTEMPTS, Log, said, worn_out
 from tiercel.adapters.redis_store.presence import RedisPresence
 from tiercel.adapters.redis_store.progress import Progress
 from tiercel.adapters.redis_store.queries import Queries
@@ -19,6 +20,7 @@ from tiercel.adapters.redis_store.upkeep import Upkeep, has_past
 from tiercel.core.logbook import YOUNG_LOG, day_start
 from tiercel.core.server_address import CLUSTER
 from tiercel.core.statistics.fold import Deltas, fold, micros
+from tiercel.core.statistics.remainder import remainder
 from tiercel.domain.alerts import Alert
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import PositionLost, StoreError, StoreUnavailable
@@ -199,13 +201,21 @@ class RedisStore:
         for one in self._upkeep:
             self._until_done(partial(one.rebuild, fold))
 
-    def restore(self, state: Deltas) -> bool:
-        """See `StateStore.restore`. Of a divided log all partitions have to be gone; the first keeps it for all."""
+    def restore(self, state: Deltas, position: Position = START) -> bool:
+        """See `StateStore.restore`. The first of the partitions that are gone keeps it for all of them."""
         now = self._progress()
-        young = sum(one.position for one in now) <= YOUNG_LOG
-        if not young or any(has_past(one, followed) for one, followed in zip(now, self._followed, strict=True)):
+        places = list(enumerate(zip(now, self._followed, strict=True)))
+        gone = [number for number, (one, followed) in places if not has_past(one, followed)]
+        if len(gone) < len(now):
+            # where others have a past, only what was followed and is another now has lost one
+            gone = [number for number, (one, followed) in places if followed and one.log != followed]
+        young = sum(now[number].position for number in gone) <= YOUNG_LOG
+        if not gone or not young or any(has_past(now[number], self._followed[number]) for number in gone):
             return False
-        return self._until_done(lambda: self._upkeep[0].restore(state, self._followed[0]))
+        missing = state if len(gone) == len(now) else self._remainder(state, self._places(position), gone)
+        if missing is None:
+            return False
+        return self._until_done(lambda: self._upkeep[gone[0]].restore(missing, self._followed[gone[0]]))
 
     def close(self) -> None:
         """See `Store.close`."""
@@ -223,6 +233,24 @@ class RedisStore:
         if len(position) != len(self._partitions):
             raise PositionLost
         return list(position)
+
+    def _remainder(self, state: Deltas, known: Sequence[int], gone: Sequence[int]) -> Deltas | None:
+        """What only the partitions that are gone had taught; None where what the others teach was changed since."""
+        held, others, compacted_at_s = Deltas(), Deltas(), 0.0
+        held.merge(state)
+        for number in (number for number in range(len(known)) if number not in gone):
+            taught, now = self._until_done(self._upkeep[number].load)
+            if known[number] < now.floor or now.log != self._followed[number]:
+                return None
+            others.merge(taught)
+            held.merge(self._upkeep[number].taught(known[number], now.position))
+            compacted_at_s = max(compacted_at_s, now.compacted_at_s)
+        lost = {*gone}
+        return remainder(
+            held.climbed(compacted_at_s),
+            others.climbed(compacted_at_s),
+            lambda segment: home_of(segment, len(known)) in lost,
+        )
 
     def _waiting(self, after: Sequence[int], limit: int) -> list[int]:
         """How much to read of each partition: nothing of those that are away."""

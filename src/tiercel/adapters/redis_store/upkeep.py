@@ -43,6 +43,10 @@ class Upkeep:
         after = self._progress()
         return (state, now) if (after.generation, after.log) == (now.generation, now.log) else None
 
+    def taught(self, after: int, to: int) -> Deltas:
+        """What the log teaches between two positions."""
+        return layers.taught(self._server, self._keys, after, to, self._teach)
+
     def compact(self, now_s: float) -> bool | None:
         """Move what has aged into coarser time buckets."""
         now, held = self._snapshot(LEARNED, TRIMMED)

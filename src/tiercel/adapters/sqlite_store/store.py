@@ -24,7 +24,7 @@ from tiercel.domain.decision import Decision
 from tiercel.domain.errors import PositionLost, StoreCorrupt, StoreError
 from tiercel.domain.events import Event, Feedback, Signal, StandingChange
 from tiercel.domain.incident import Acknowledgement, Notice
-from tiercel.ports import Appended, Clock, DecisionRecord, Fold, Position, Presence, Span
+from tiercel.ports import START, Appended, Clock, DecisionRecord, Fold, Position, Presence, Span
 
 log = logging.getLogger("tiercel.store")
 
@@ -205,7 +205,7 @@ class SqliteStore(Undivided):
                 set_progress(db, now.without_past())
                 return
 
-    def restore(self, state: Deltas) -> bool:
+    def restore(self, state: Deltas, position: Position = START) -> bool:  # noqa: ARG002 - it is gone whole or not at all
         """See `StateStore.restore`."""
         with self._database.writing() as db:
             return state_rows.restore(db, state, self._teach)

@@ -145,6 +145,17 @@ class Sums:
         self.matched += other.matched
         self.match_nano += other.match_nano
 
+    def take_off(self, other: Sums) -> None:
+        """Take off what was merged before. The smallest and largest latency stay, as long as a call does."""
+        for counted in (name for name in self.__slots__ if not name.startswith("latency_m") and name != "latency_bins"):
+            setattr(self, counted, getattr(self, counted) - getattr(other, counted))
+        bins = self.latency_bins
+        for bin_number, count in other.latency_bins.items():
+            bins[bin_number] = bins.get(bin_number, 0) - count
+        self.latency_bins = {bin_number: count for bin_number, count in bins.items() if count}
+        if not self.latency_bins:
+            self.latency_min_ns = self.latency_max_ns = None
+
     def __bool__(self) -> bool:
         """Whether there is anything to add up."""
         return bool(self.has_calls or self.ratings or self.quality_nano or self.quality_sq_nano)

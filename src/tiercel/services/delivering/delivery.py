@@ -166,6 +166,10 @@ class Delivery:
         """The store was found to be away: it is tried again later, and what comes until then is kept."""
         self._access.unavailable(error, now_s)
 
+    def looked_at(self, missing: Mapping[int, str], now_s: float) -> None:
+        """The whole store was looked at: these parts of it are away, and what comes for them is kept."""
+        self._access.looked_at(missing, now_s)
+
     def retry(self) -> None:
         """Try the store with the next step, whenever that was due."""
         self._access.forget()
@@ -272,7 +276,7 @@ class Delivery:
             self._fault = f"housekeeping: {fault!r}"
         else:
             self._fault = ""
-            self._access.looked_at(missing, now_s)
+            self.looked_at(missing, now_s)
 
     def _tell_last(self) -> None:
         """Tell who waits for all that came before: the store has it."""

@@ -86,6 +86,7 @@ class Learner:
         self._commits = run(self.delivery, clock.monotonic_s)
         try:
             self._load()
+            self.delivery.looked_at(store.missing, clock.monotonic_s())
         except StoreUnavailable as error:
             self.delivery.unavailable(error, clock.monotonic_s())
 
@@ -234,8 +235,8 @@ class Learner:
 
     def _load_again(self) -> None:
         held = self.knowledge.export()
-        if held and self.store.restore(held):
-            log.warning("%s: the log is gone; what it taught this process was put into a new one", self.store.url)
+        if held and self.store.restore(held, self._position):
+            log.warning("%s: the log is gone, or a part of it; what that taught is put into a new one", self.store.url)
         self._load()
 
     def _load(self) -> None:

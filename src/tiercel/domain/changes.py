@@ -47,8 +47,8 @@ class Change:
 
     `revision` counts the steps of a segment's changes; `stepped_at` is when the last one was made and `step_reason`
     why. `decided_by` answered or stopped it, at `decided_at`, with the words in `note` ("" while nobody has). While it
-    is rolled out `share` (0..1) of the requests are decided as if it were made. `alpha` is how likely a comparison
-    at this share may be wrong and `centre` what its ratings were expected to be around. Times are aware UTC.
+    is rolled out `share` (0..1) of the requests are decided as if it were made. `alpha` is how likely each bound
+    of the comparison at this share may be wrong. Times are aware UTC.
     """
 
     id: str
@@ -73,7 +73,6 @@ class Change:
     note: str = ""
     share: float = 0.0
     alpha: float = 0.0
-    centre: float = 0.5
 
     @property
     def under_way(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from starlette.testclient import TestClient
 
 from support.calls import check_error
 from support.in_process import AwayStore, client, gateway_settings, gateway_state, model
+from tiercel.apps.gateway.event_stream import Feed
 from tiercel.apps.gateway.state import GatewayState
 from tiercel.config.settings import RouteSettings
 from tiercel.testing import ManualClock
@@ -87,6 +89,18 @@ def test_a_change_is_shown_with_its_evidence_and_applies_once_approved(http: Tes
     assert (advice["serving"]["policy"], advice["serving"]["tier"]) == ("tier-rules", "capable")
     assert [row["id"] for row in listed(http, "?status=approved")["data"]] == [asked["id"]]
     assert listed(http, "?status=pending")["data"] == []
+
+
+def test_a_request_and_its_answer_are_told_as_they_happen(http: TestClient, state: GatewayState) -> None:
+    feed = Feed(["approval"])
+    state.router.learner.subscribe(feed.put)
+    asked = ask(http, "asks")
+    http.post(f"/v1/approvals/{asked['id']}/approve", json={})
+    told = feed.take()[0].decode().strip().split("\n\n")
+    assert [block.splitlines()[0] for block in told] == ["event: approval"] * 2
+    records = [json.loads(block.partition("data: ")[2]) for block in told]
+    assert [record["evidence"]["status"] for record in records] == ["pending", "approved"]
+    assert {record["evidence"]["id"] for record in records} == {asked["id"]}
 
 
 def test_who_was_slower_is_told_who_decided_what(http: TestClient) -> None:

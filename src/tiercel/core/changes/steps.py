@@ -113,7 +113,6 @@ def event_of(change: Change) -> StandingChange:
             "note": change.note,
             "share": change.share,
             "alpha": change.alpha,
-            "centre": change.centre,
             "evidence": dict(change.evidence),
         },
     )
@@ -145,7 +144,6 @@ def change_of(step: StandingChange) -> Change:
         note=told["note"],
         share=told["share"],
         alpha=told["alpha"],
-        centre=told["centre"],
     )
 
 

@@ -24,7 +24,6 @@ from tiercel.core.changes.steps import GATE, change_of, event_of, requested, ste
 from tiercel.core.policies.base import Mixture, Policy, Situation
 from tiercel.core.policies.wrapper import WrapperPolicy
 from tiercel.core.statistics.arms import STEP
-from tiercel.core.statistics.fold import segment_tier_key
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.catalogue import DEFAULT_TIERS, ModelProfile
 from tiercel.domain.changes import POLICY_SWITCH, Change, ChangeStatus
@@ -99,7 +98,7 @@ class GatedPolicy(WrapperPolicy):
             rollout=self.settings.rollout,
             timeout_s=self.settings.approval_timeout_s,
         )
-        return event_of(first if self.settings.approval else self._begun(first, knowledge))
+        return event_of(first if self.settings.approval else self._begun(first))
 
     def _free(self, wanted: StandingChange) -> bool:
         """Whether a change need not go through the gate."""
@@ -128,10 +127,10 @@ class GatedPolicy(WrapperPolicy):
             return stepped(change, over, now, "withdrawn: it is no longer wanted") if wanted is None else None
         if change.status is ChangeStatus.APPROVED:
             rolling = stepped(change, ChangeStatus.ROLLING, now, "")
-            return self._begun(rolling, knowledge)
-        return self._rolled(change, compared(knowledge, change), knowledge, now)
+            return self._begun(rolling)
+        return self._rolled(change, compared(knowledge, change), now)
 
-    def _rolled(self, change: Change, seen: Comparison, knowledge: Knowledge, now: datetime) -> Change | None:
+    def _rolled(self, change: Change, seen: Comparison, now: datetime) -> Change | None:
         tolerance = self.settings.tolerance
         figures = _figures(seen)
         if seen.interval.high < -tolerance:
@@ -143,9 +142,9 @@ class GatedPolicy(WrapperPolicy):
         if share >= 1.0:
             return replace(stepped(change, ChangeStatus.DONE, now, f"not seen to be worse: {figures}"), share=1.0)
         further = stepped(change, ChangeStatus.ROLLING, now, "")
-        return self._begun(further, knowledge, share, f", not seen to be worse: {figures}")
+        return self._begun(further, share, f", not seen to be worse: {figures}")
 
-    def _begun(self, change: Change, knowledge: Knowledge, share: float | None = None, why: str = "") -> Change:
+    def _begun(self, change: Change, share: float | None = None, why: str = "") -> Change:
         """The change at its next share, with what the comparison at that share starts from."""
         share = self._share_after(0.0) if share is None else share
         compared_at = sum(1 for one in self.settings.shares if one < 1.0)
@@ -154,7 +153,6 @@ class GatedPolicy(WrapperPolicy):
             change,
             share=share,
             alpha=alpha,
-            centre=_centre(change.segment, self.settings.tiers, knowledge),
             step_reason=f"{share:.3g} of the requests from now on{why}",
         )
 
@@ -190,13 +188,6 @@ def _stands(change: Change, knowledge: Knowledge) -> bool:
     """Whether the change was made, or another one in its place."""
     standing = knowledge.standing(change.policy, change.segment)
     return standing is not None and standing.revision >= change.wanted
-
-
-def _centre(segment: Segment, tiers: Sequence[str], knowledge: Knowledge) -> float:
-    """The mean of what the segment was rated so far; the middle where it was not."""
-    sums = [knowledge.sums(segment_tier_key(segment, tier)) for tier in tiers]
-    count = sum(some.ratings for some in sums)
-    return sum(some.quality_nano for some in sums) / count / 1e9 if count else 0.5
 
 
 def _figures(seen: Comparison) -> str:

@@ -91,7 +91,7 @@ class OtelTelemetry:
         )
 
     def call(self, decision: Decision, model: ModelProfile, *, parent: Mapping[str, str], stream: bool) -> OtelCall:
-        """See `Telemetry.call`; about 50 us."""
+        """See `Telemetry.call`; with `OtelCall.ended` about 0.15 ms."""
         # without a caller's trace this is a part of what the program itself is tracing, if it does
         context = self._propagator.extract(dict(parent), context=Context()) if parent else None
         asked = self._asked(model)

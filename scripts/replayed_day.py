@@ -1,6 +1,6 @@
 """A past day of a gateway, in its store: the demo's prompts, with the quality, cost and latency recorded for them.
 
-The clock is the only thing made up, and one incident: for two hours half the calls of one model fail.
+The clock is the only thing made up, and one incident: for two hours an eighth of the calls of one model fails.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from tiercel.testing import ManualClock
 
 DAY_S = 24 * 3600.0
 FAILING = "mistral-large-2512"
-INCIDENT = (0.55, 0.63)
-"""The part of the day in which half of its calls fail."""
+INCIDENT = (0.4, 0.48)
+"""The part of the requests during which an eighth of its calls fails."""
 WORKFLOWS = ("assistant", "assistant", "tutor")
 _RATED = 0.5
+_FAILS = 0.12
 _RATED_AFTER = 70
 _CHECKED_EVERY = 150
 _COMMITTED_EVERY = 400
@@ -77,7 +78,7 @@ class _Day:
         decision = self._router.decide(workflow, prompt.stage, prompt=prompt.text)
         recorded = prompt.recorded[decision.model]
         first_ms, total_ms = latency_ms(prompt, decision.model, self._seed)
-        fails = incident and decision.model == FAILING and self._random.random() < 0.5
+        fails = incident and decision.model == FAILING and self._random.random() < _FAILS
         self._router.begin_outcome(
             decision.id,
             success=not fails,

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from scripts.replayed_day import WORKFLOWS, replay
+from scripts.replayed_evaluation import evaluate
 
 from tiercel.apps.demo.processes import HOST, free_port, started
 from tiercel.apps.demo.table import MODELS, prompts
@@ -23,6 +24,7 @@ _CAPABILITIES = {
 }
 _AGENTS = {"solver": "reasoning", "writer": "writing", "checker": "general"}
 _PACE_S = 0.1
+EVALUATIONS = "evaluations"
 
 
 def config(port: int, upstream_port: int) -> str:
@@ -47,6 +49,9 @@ url = "sqlite:///tiercel.db"
 [server]
 port = {port}
 seed = 0
+
+[dashboard]
+evaluations = "{EVALUATIONS}"
 
 [alerts]
 latency_p95_warning_ms = 20000
@@ -79,6 +84,7 @@ def gateway(folder: Path, *, requests: int, speed: float = 1.0) -> Iterator[str]
     port, upstream_port = free_port(), free_port()
     path = folder / "tiercel.toml"
     path.write_text(config(port, upstream_port))
+    evaluate(folder / EVALUATIONS)
     replay(path, requests=requests, end=datetime.now(UTC))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TIERCEL_")}
     scripted = ["tiercel.apps.demo.upstream", f"--port={upstream_port}", "--seed=0", f"--speed={speed}"]
@@ -108,27 +114,27 @@ def attend(url: str) -> None:
 
 
 @contextmanager
-def users(url: str, *, pace_s: float = _PACE_S) -> Iterator[None]:
+def users(url: str, *, pace_s: float = _PACE_S, at_once: int = 4) -> Iterator[None]:
     """Users who ask and rate until the block is left."""
     enough = threading.Event()
-
-    def ask() -> None:
-        table = prompts()
-        i = 0
-        while not enough.wait(pace_s):
-            prompt = table[i % len(table)]
-            i += 1
-            workflow = WORKFLOWS[i % len(WORKFLOWS)]
-            told = {"workflow": workflow, "stage": prompt.stage}
-            body = {"model": "auto", "messages": [{"role": "user", "content": prompt.text}], "metadata": told}
-            answer = post(f"{url}/v1/chat/completions", body)
-            quality = prompt.recorded[str(answer["model"])].quality
-            post(f"{url}/v1/feedback", {"completion_id": answer["id"], "quality": quality, "source": "judge"})
-
-    asking = threading.Thread(target=ask)
-    asking.start()
+    asking = [threading.Thread(target=_ask, args=(url, first, at_once, pace_s, enough)) for first in range(at_once)]
+    for one in asking:
+        one.start()
     try:
         yield
     finally:
         enough.set()
-        asking.join()
+        for one in asking:
+            one.join()
+
+
+def _ask(url: str, first: int, step: int, pace_s: float, enough: threading.Event) -> None:
+    for i, prompt in enumerate(prompts()[first::step]):
+        if enough.wait(pace_s):
+            return
+        workflow = WORKFLOWS[i % len(WORKFLOWS)]
+        told = {"workflow": workflow, "stage": prompt.stage, "task": "reasoning"}
+        body = {"model": "auto", "messages": [{"role": "user", "content": prompt.text}], "metadata": told}
+        answer = post(f"{url}/v1/chat/completions", body)
+        quality = prompt.recorded[str(answer["model"])].quality
+        post(f"{url}/v1/feedback", {"completion_id": answer["id"], "quality": quality, "source": "judge"})

@@ -208,6 +208,8 @@ def test_the_page_refers_to_nothing_outside_and_has_no_inline_code(http: TestCli
     page.feed(answer.text)
     assert page.inline == []
     for reference in page.references:
+        if reference.startswith("#"):
+            continue
         assert reference.startswith("/")
         assert not reference.startswith("//")
         assert http.get(reference).status_code == 200, reference

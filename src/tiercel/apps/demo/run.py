@@ -56,7 +56,7 @@ def run(settings: DemoSettings, console: Console, *, as_json: bool = False) -> N
             if settings.keep:
                 _keep(shown, url)
             else:
-                shown.print("\nTo open the gateway's page after the run: tiercel demo --keep")
+                shown.print("\nTo look at the run in the dashboard: tiercel demo --keep")
 
 
 async def _replayed(url: str, settings: DemoSettings, console: Console) -> Result:
@@ -82,7 +82,7 @@ async def _replayed(url: str, settings: DemoSettings, console: Console) -> Resul
 def _keep(console: Console, url: str) -> None:
     """Leave everything up until an interrupt."""
     try:
-        console.print(f"\nThe gateway is up. Open {url} in a browser, or ask it:")
+        console.print(f"\nThe gateway is up. Open {url} for its dashboard, or ask it:")
         console.print(f"  curl '{url}/v1/recommendations?workflow={WORKFLOW}'")
         console.print("(latencies there are those of this run, sped up). Ctrl-C ends it.")
         while True:

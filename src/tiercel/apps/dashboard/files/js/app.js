@@ -17,7 +17,7 @@ const RANGES = { last_hour: "Last hour", last_24_hours: "Last 24 hours", last_7_
 const RANGE_KEY = "tiercel.time_range";
 
 const main = document.getElementById("main");
-const shown = { page: null, place: null, parameters: {}, state: "connecting", turn: 0, read_ms: 0 };
+const shown = { page: null, place: null, parameters: {}, state: "connecting", turn: 0, moved: false, failed: false, why: "" };
 const context = {
   get range() {
     return RANGES[sessionStorage.getItem(RANGE_KEY)] ? sessionStorage.getItem(RANGE_KEY) : "last_hour";
@@ -70,7 +70,6 @@ function focusHeading() {
 async function refresh() {
   const { page, turn, parameters } = shown;
   if (!page) return;
-  const began = performance.now();
   try {
     const data = await page.read(context, parameters);
     if (turn !== shown.turn) return;
@@ -85,7 +84,6 @@ async function refresh() {
     failed(page, error);
   } finally {
     main.removeAttribute("aria-busy");
-    shown.read_ms = performance.now() - began;
   }
   tools();
 }

@@ -44,7 +44,7 @@ const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short",
 export function moment(iso) {
   if (!iso) return UNKNOWN;
   const at = new Date(iso);
-  return Date.now() - at < 43_200_000 ? clock.format(at) : day.format(at);
+  return Math.abs(Date.now() - at) < 43_200_000 ? clock.format(at) : day.format(at);
 }
 
 export const momentOf = (epoch_s, width_s) => (width_s < 3600 ? clock : day).format(new Date(1000 * epoch_s));

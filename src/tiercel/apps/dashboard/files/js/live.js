@@ -1,5 +1,6 @@
 // Tells when to read again: soon after something happened, at most once a second, and from time to time anyway.
 const AT_MOST_EVERY_MS = 1000;
+const LEAST_REST = 4; // times as long as reading took: many who look must not be a load
 const LIVE_EVERY_MS = 15_000;
 const POLL_EVERY_MS = 5000;
 const RETRY_MS = 10_000;
@@ -12,6 +13,7 @@ export class Live {
   #reading = false;
   #wanted = false;
   #last = 0;
+  #took = 0;
   #read;
   #said;
 
@@ -70,7 +72,7 @@ export class Live {
     if (this.#reading) return;
     clearTimeout(this.#timer);
     const pause = this.#wanted ? AT_MOST_EVERY_MS : this.connected ? LIVE_EVERY_MS : POLL_EVERY_MS;
-    this.#timer = setTimeout(() => this.#run(), Math.max(0, this.#last + pause - performance.now()));
+    this.#timer = setTimeout(() => this.#run(), Math.max(0, this.#last + Math.max(pause, LEAST_REST * this.#took) - performance.now()));
   }
 
   async #run() {
@@ -80,11 +82,13 @@ export class Live {
     }
     this.#reading = true;
     this.#wanted = false;
+    const began = performance.now();
     try {
       await this.#read();
     } finally {
       this.#reading = false;
       this.#last = performance.now();
+      this.#took = this.#last - began;
       this.#plan();
     }
   }

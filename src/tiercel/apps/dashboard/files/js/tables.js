@@ -1,7 +1,7 @@
 // Tables that become cards on a narrow screen. The roles are said because the cards' layout would take them away.
 import { el } from "./dom.js";
 
-// `columns`: [{ name, cell: (row) => text or node, number: bool, hidden: bool }]; the first one names the row.
+// `columns`: [{ name, cell: (row) => text or node, number: bool, short: bool }]; the first one names the row.
 export function table(caption, columns, rows, { key = null, mark = null, label = null } = {}) {
   const head = columns.map((column) =>
     el("th", { scope: "col", role: "columnheader", class: column.number && "number" }, column.name),
@@ -21,7 +21,7 @@ export function table(caption, columns, rows, { key = null, mark = null, label =
 
 function cell(column, row, first) {
   const content = column.cell(row);
-  const properties = { class: column.number && "number", "data-label": column.name, role: first ? "rowheader" : "cell" };
+  const properties = { class: column.number ? "number" : column.short ? "short" : null, "data-label": column.name, role: first ? "rowheader" : "cell" };
   if (first) return el("th", { ...properties, scope: "row" }, content);
   return el("td", properties, el("div", {}, content));
 }

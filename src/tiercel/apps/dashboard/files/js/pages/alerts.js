@@ -27,7 +27,7 @@ function current(active, context) {
   if (!active.length) return panel("Active", empty("Nothing is wrong.", "Thresholds stand in ", code("[alerts]"), " of tiercel.toml."));
   const columns = [
     ...shared,
-    { name: "Since", cell: (row) => [ago(row.timestamp), el("span", { class: "note-small block" }, moment(row.timestamp))] },
+    { name: "Since", short: true, cell: (row) => [ago(row.timestamp), el("span", { class: "note-small block" }, moment(row.timestamp))] },
     { name: "Acknowledged", cell: (row) => acknowledged(row, context) },
   ];
   return panel("Active", table("Active alerts, the worst first", columns, active, { label: "unseen", key: (row) => row.alert_id }));
@@ -50,9 +50,9 @@ function history(past) {
   if (!past.length) return panel("History", el("p", { class: "quiet" }, "No alert was resolved yet."));
   const columns = [
     ...shared,
-    { name: "From", cell: (row) => moment(row.timestamp) },
-    { name: "Resolved", cell: (row) => moment(row.resolved_at) },
-    { name: "Lasted", cell: lasted },
+    { name: "From", short: true, cell: (row) => moment(row.timestamp) },
+    { name: "Resolved", short: true, cell: (row) => moment(row.resolved_at) },
+    { name: "Lasted", short: true, cell: lasted },
   ];
   return panel("History", table("Alerts that are over, newest first", columns, past, { label: "unseen", key: (row) => row.alert_id }));
 }

@@ -7,12 +7,15 @@ import { table } from "../tables.js";
 
 async function load() {
   const [approvals, changes] = await Promise.all([readIfThere("/v1/approvals"), readIfThere("/v1/changes?limit=100")]);
-  return { approvals: approvals?.data ?? null, changes: changes?.data ?? null };
+  return { approvals: approvals?.data ?? null, changes: changes?.data.filter(notable) ?? null };
 }
 
 function view({ approvals, changes }, context) {
   return [heading("Approvals", "Changes of what serves a stage: those that wait for a yes, and those that were made."), waiting(approvals, context), audit(changes)];
 }
+
+// that agents come and go by their heartbeats is no change anybody made
+const notable = (row) => row.kind !== "agent" || row.reason !== "heartbeat";
 
 const under = (row) => row.status === "pending" || row.status === "rolling" || (row.status === "approved" && row.rollout);
 
@@ -83,10 +86,10 @@ function audit(changes) {
   if (changes === null) return panel("Audit log", missing("The audit log"));
   if (!changes.length) return panel("Audit log", el("p", { class: "quiet" }, "Nothing was changed yet."));
   const columns = [
-    { name: "When", cell: (row) => moment(row.changed_at) },
+    { name: "When", short: true, cell: (row) => moment(row.changed_at) },
     { name: "What", cell: (row) => words(row.kind) },
     { name: "Where", cell: place },
-    { name: "Change", cell: change },
+    { name: "Change", short: true, cell: change },
     { name: "Who", cell: (row) => (row.by === "tiercel" ? "tiercel, by itself" : (row.by ?? "the log does not say")) },
     { name: "Why", cell: (row) => row.reason || UNKNOWN },
   ];

@@ -79,11 +79,11 @@ function listed({ rows, next, looked, any }, context) {
 const caption = (rows, looked) => `${rows.length === looked ? rows.length : `${rows.length} of ${looked}`} ${state.before ? "older" : "of the newest"} decisions`;
 
 const COLUMNS = [
-  { name: "When", cell: (row) => el("a", { href: `#/decisions/${encodeURIComponent(row.id)}`, "aria-label": `Decision of ${moment(row.decided_at)}` }, moment(row.decided_at)) },
+  { name: "When", short: true, cell: (row) => el("a", { href: `#/decisions/${encodeURIComponent(row.id)}`, "aria-label": `Decision of ${moment(row.decided_at)}` }, moment(row.decided_at)) },
   { name: "For", cell: (row) => place(row) },
   { name: "Model", cell: (row) => [row.model, " ", tier(row.tier)] },
   { name: "Probability", number: true, cell: (row) => decimal(row.propensity, 3) },
-  { name: "Chosen", cell: (row) => [row.explored ? chip("probe", "wait") : "policy's choice", row.degraded ? [" ", chip("store away", "bad")] : null] },
+  { name: "Chosen", short: true, cell: (row) => [row.explored ? chip("probe", "wait") : "policy's choice", row.degraded ? [" ", chip("store away", "bad")] : null] },
   { name: "Reason", cell: (row) => row.reason },
 ];
 

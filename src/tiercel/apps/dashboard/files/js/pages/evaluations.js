@@ -1,65 +1,82 @@
 // Policies compared by `tiercel evaluate` and `tiercel ope`.
 import { readIfThere } from "../api.js";
-import { UNKNOWN, between, count, decimal, dollars, moment, quality, words } from "../format.js";
 import { el } from "../dom.js";
-import { code, empty, heading, missing, panel } from "../parts.js";
+import { UNKNOWN, between, count, decimal, dollars, moment, percent, quality, signed, words } from "../format.js";
+import { code, empty, heading, missing, panel, share } from "../parts.js";
 import { table } from "../tables.js";
 
-const LEAD = "How policies compare: replayed over tables (evaluate), or estimated from this gateway's own log (ope).";
+const LEAD = "How policies compare: replayed over a table (evaluate), or estimated from this gateway's own log (ope).";
 
 async function load() {
-  const found = await readIfThere("/v1/evaluations");
-  return found?.data ?? null;
+  return readIfThere("/v1/evaluations");
 }
 
-function view(evaluations) {
-  if (evaluations === null) return [heading("Evaluations", LEAD), missing("Evaluations")];
-  if (!evaluations.length) {
-    return [heading("Evaluations", LEAD), empty("No result was kept yet.", "Compare policies with ", code("tiercel evaluate"), " on a table, or ", code("tiercel ope"), " on the log.")];
+function view(found) {
+  if (found === null) return [heading("Evaluations", LEAD), missing("Evaluations")];
+  if (!found.data.length) {
+    return [heading("Evaluations", LEAD), empty("No result is kept.", "Compare policies with ", code("tiercel evaluate"), " on a table or ", code("tiercel ope"), " on the log, keep the JSON in a folder, and name it in ",
+      code('[dashboard] evaluations = "FOLDER"'), ".", found.note ? el("span", { class: "block" }, `The gateway says: ${found.note}.`) : null)];
   }
-  return [heading("Evaluations", LEAD), evaluations.map(shown)];
+  return [heading("Evaluations", LEAD), found.data.map(shown)];
 }
 
 function shown(evaluation) {
-  const rows = [...named(evaluation.policies), ...named(evaluation.baselines)];
-  const said = [words(evaluation.kind), moment(evaluation.measured_at), evaluation.table].filter(Boolean).join(" \u00b7 ");
-  return panel(evaluation.name ?? words(evaluation.kind), el("p", { class: "quiet" }, said),
-    rows.length ? table(`Policies of ${evaluation.name ?? evaluation.kind}`, columnsOf(rows), rows, { label: "unseen" }) : el("p", {}, "It has no rows."), settings(evaluation.settings));
+  const title = evaluation.name ?? words(evaluation.kind);
+  if (evaluation.problem) return panel(title, el("p", { class: "note error" }, `This result ${evaluation.problem}.`));
+  const rows = [...named(evaluation.policies, "policy"), ...named(evaluation.baselines, "baseline")];
+  const said = [evaluation.kind, moment(evaluation.measured_at), evaluation.table].filter(Boolean).join(" \u00b7 ");
+  const known = evaluation.kind === "ope" ? OF_LOG : OF_TABLE;
+  const columns = known.filter((column) => rows.some((row) => column.has(row)));
+  return panel(title, table(said, [NAME, ...columns], rows, { key: (row) => row.name, mark: (row) => row.role === "baseline" && "faint" }), settings(evaluation.settings));
 }
 
-function named(found) {
-  if (Array.isArray(found)) return found;
-  return Object.entries(found ?? {}).map(([name, figures]) => ({ name, ...(typeof figures === "object" ? figures : { value: figures }) }));
+const named = (found, role) => Object.entries(found ?? {}).map(([name, figures]) => ({ name, role, ...figures }));
+
+const NAME = { name: "Policy", cell: (row) => [words(row.name), row.role === "baseline" ? el("span", { class: "note-small block" }, "to compare with") : null] };
+
+// a figure with the interval that belongs to it
+function figure(name, key, interval, format) {
+  const cell = (row) => {
+    const ends = row[interval];
+    return [row[key] === null || row[key] === undefined ? UNKNOWN : format(row[key]),
+      ends && ends[0] !== ends[1] ? el("span", { class: "note-small block" }, between(ends[0], ends[1], format)) : null];
+  };
+  return { name, number: true, has: (row) => typeof row[key] === "number", cell };
 }
 
-const FORMATS = [
-  [/usd|cost|spend/, dollars],
-  [/quality|reward|value|regret/, quality],
-  [/count|requests|prompts|rows|^n$/, count],
+const perThousand = (usd) => dollars(1000 * usd);
+
+const OF_TABLE = [
+  figure("Quality", "quality", "quality_ci", quality),
+  figure("Cost per 1,000 calls", "cost_usd", "cost_ci", perThousand),
+  figure("Above the best fixed mix", "gain_over_hull", "gain_ci", (value) => signed(value)),
+  figure("Regret", "regret", "regret_ci", (value) => decimal(value, 1)),
+  { name: "Answered by", has: (row) => Boolean(row.share), cell: (row) => Object.entries(row.share ?? {}).map(([model, part]) => el("span", { class: "answers" }, share(part, percent(part, 0)), el("span", {}, model))) },
 ];
 
-// The columns are what the rows have: `evaluate` and `ope` measure different things.
-function columnsOf(rows) {
-  const name = (row) => String(row.name ?? row.policy ?? UNKNOWN);
-  const keys = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((key) => !["name", "policy"].includes(key) && rows.some((row) => showable(row[key])));
-  return [{ name: "Policy", cell: name }, ...keys.slice(0, 10).map((key) => ({ name: words(key), number: rows.every((row) => typeof row[key] !== "string"), cell: (row) => figure(key, row[key]) }))];
+// an estimate from a log: { value, ci }, of the policy itself or by the estimator that is to be quoted
+function estimate(name, of, format) {
+  const cell = (row) => {
+    const known = of(row);
+    return [known ? format(known.value) : UNKNOWN, known?.ci ? el("span", { class: "note-small block" }, between(known.ci[0], known.ci[1], format)) : null];
+  };
+  return { name, number: true, has: (row) => Boolean(of(row)), cell };
 }
 
-const showable = (value) => ["number", "string", "boolean"].includes(typeof value) || (value && typeof value === "object" && ("low" in value || "mean" in value)) || interval(value);
-const interval = (value) => Array.isArray(value) && value.length === 2 && value.every((end) => typeof end === "number");
+const estimated = (part) => (part && "value" in part ? part : part?.dr);
 
-function figure(key, value) {
-  const format = FORMATS.find(([pattern]) => pattern.test(key))?.[1] ?? ((number) => decimal(number, 3));
-  if (value === null || value === undefined) return UNKNOWN;
-  if (typeof value === "number") return format(value);
-  if (interval(value)) return between(value[0], value[1], format);
-  if (typeof value === "object") return [format(value.mean ?? value.value ?? null), "low" in value ? el("span", { class: "note-small block" }, between(value.low, value.high, format)) : null];
-  return String(value);
-}
+const OF_LOG = [
+  estimate("Quality", (row) => estimated(row.quality), quality),
+  estimate("Better than as logged", (row) => row.quality?.difference, (value) => signed(value)),
+  estimate("Cost per 1,000 calls", (row) => estimated(row.cost_usd), perThousand),
+  { name: "Effective rows", number: true, has: (row) => Boolean(row.diagnostics), cell: (row) => count(row.diagnostics?.effective_sample_size) },
+  { name: "Verdict", has: (row) => Boolean(row.verdict), cell: (row) => [row.verdict ?? "measured", row.reasons?.length ? el("span", { class: "note-small block" }, row.reasons.join("; ")) : null] },
+];
 
 function settings(known) {
-  const entries = Object.entries(known ?? {}).filter(([, value]) => value !== null && typeof value !== "object");
-  return entries.length ? el("p", { class: "note-small" }, entries.map(([name, value]) => `${words(name)}: ${value}`).join(" \u00b7 ")) : null;
+  const flat = Object.entries(known ?? {}).flatMap(([name, value]) => (name === "mode" && value ? Object.entries(value) : [[name, value]]));
+  const told = flat.filter(([, value]) => value !== null && value !== "" && value !== false && typeof value !== "object");
+  return told.length ? el("p", { class: "note-small" }, told.map(([name, value]) => `${words(name)}: ${value}`).join(" \u00b7 ")) : null;
 }
 
 export default { title: "Evaluations", read: load, view, timed: false, kinds: "alert" };

@@ -12,7 +12,7 @@ async function load({ range }) {
     readIfThere(`/v1/overview?time_range=${range}`),
     readIfThere(`/v1/series?time_range=${range}`),
     readIfThere(`/v1/frontier?time_range=${range}`),
-    readIfThere("/v1/routing"),
+    readIfThere("/v1/routing?limit=6"),
     read("/v1/alerts?status=active&limit=5"),
   ]);
   return { overview, series, frontier, routing: routing?.data ?? [], alerts: alerts.data };
@@ -42,8 +42,12 @@ function attention(overview, alerts) {
   ].filter(Boolean);
   if (!lines.length) return el("div", { class: "attention calm", "data-key": "attention" }, el("p", { class: "strong" }, "Nothing needs a hand."), doing(overview));
   const more = (overview.active_alerts?.count ?? 0) - alerts.length;
-  return el("div", { class: `attention ${alerts.length || store.degraded ? "bad" : "wait"}`, "data-key": "attention" },
+  return el("div", { class: `attention ${graveOf(overview, store)}`, "data-key": "attention" },
     el("p", { class: "strong" }, "Needs a hand"), el("ul", {}, lines, more > 0 && el("li", {}, el("a", { href: "#/alerts" }, `${more} more alerts`))), doing(overview));
+}
+
+function graveOf({ active_alerts: alerts }, { degraded, dropped }) {
+  return degraded || dropped > 0 || ["ERROR", "CRITICAL"].includes(alerts?.worst) ? "bad" : "wait";
 }
 
 function doing(overview) {
@@ -92,7 +96,7 @@ function savedNote({ saved, saved_reason }) {
 const card = (name, value, note, kind = "") => el("div", { class: `card ${kind}`, "data-key": `card-${name}` }, el("dt", {}, name), el("dd", { class: "figure" }, value), el("dd", { class: "note-small" }, note));
 
 function change(now, before, difference = null) {
-  if (now === null || now === undefined || before === null || before === undefined) return "no earlier figure to compare with";
+  if (now === null || now === undefined || before === null || before === undefined) return "nothing before to compare with";
   if (difference) return `${difference(now - before)} to the time before`;
   if (before === 0) return "none in the time before";
   return `${signed((100 * (now - before)) / before, 0)}\u00a0% to the time before`;
@@ -120,15 +124,15 @@ const nearOne = (_, low) => [Math.max(0, Math.min(0.9, (low ?? 1) - 0.05)), 1];
 const aroundRatings = (_, low, high) => [Math.max(0, (low ?? 0) - 0.05), Math.min(1, (high ?? 1) + 0.05)];
 
 function serving(routing) {
-  const most = [...routing].sort((a, b) => (b.requests ?? 0) - (a.requests ?? 0)).slice(0, 6);
   const columns = [
     { name: "Stage", cell: (row) => place(row) },
     { name: "Served by", cell: (row) => served(row) },
+    { name: "Quality", number: true, cell: (row) => quality(row.quality?.mean) },
     { name: "Calls in a day", number: true, cell: (row) => count(row.requests) },
     { name: "Answered by", cell: (row) => answeredBy(row) },
     { name: "Why", cell: (row) => row.serving?.reason ?? (row.serving?.tier ? "where it began" : "each request is weighed by itself") },
   ];
-  return panel("What serves now", table("The busiest stages and what serves them", columns, most, { label: "unseen", key: place }),
+  return panel("What serves now, the worst rated first", table("Stages and what serves them, those whose quality is worst first", columns, routing, { label: "unseen", key: place }),
     el("p", {}, el("a", { href: "#/routing" }, "All stages")));
 }
 

@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from tiercel.apps.gateway.prometheus import AGENTS, INFO, LATENCY, MODEL_METRICS, PROCESS_METRICS
+from tiercel.apps.gateway.prometheus import (
+    AGENTS,
+    INFO,
+    LATENCY,
+    MODEL_METRICS,
+    PROCESS_METRICS,
+    ModelMetric,
+    ProcessMetric,
+)
 
 REPOSITORY = Path(__file__).parents[2]
 BOARD: dict[str, Any] = json.loads((REPOSITORY / "grafana" / "tiercel.json").read_text("utf-8"))
@@ -28,7 +36,8 @@ LABELS: dict[str, set[str]] = {
     INFO: {"version"},
     AGENTS: {"status"},
 }
-COUNTERS = {metric.name for metric in (*MODEL_METRICS, *PROCESS_METRICS) if metric.kind == "counter"}
+METRICS: list[ModelMetric | ProcessMetric] = [*MODEL_METRICS, *PROCESS_METRICS]
+COUNTERS = {metric.name for metric in METRICS if metric.kind == "counter"}
 COUNTERS |= {f"{LATENCY}_sum", f"{LATENCY}_count"}
 SELECTOR = re.compile(r"\b(tiercel_\w+)(?:\{([^}]*)\})?(\[[^\]]+\])?")
 FUNCTIONS = {"sum", "max", "rate", "increase", "count", "by", "and"}

@@ -21,7 +21,7 @@ class ToldTelemetry:
 
     def __init__(self, sampler: Sampler = ALWAYS_ON) -> None:
         self._spans = InMemorySpanExporter()
-        self._logs = InMemoryLogRecordExporter()
+        self._logs = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]
         self._metrics = InMemoryMetricReader()
         who = resource()
         tracer = TracerProvider(sampler=sampler, resource=who, shutdown_on_exit=False)

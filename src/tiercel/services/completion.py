@@ -155,7 +155,7 @@ class Completions:
                 fallback_from=attempts[0].model if attempts else "",
                 prompt_tokens=request.prompt_tokens,
                 in_flight=self.in_flight,
-                trace=telemetry and telemetry.call(decision, model, parent=parent, stream=stream),
+                trace=None if telemetry is None else telemetry.call(decision, model, parent=parent, stream=stream),
             )
             provider = self._providers.get(model.provider)
             if provider is None:

@@ -210,29 +210,6 @@ def event(happened: Event) -> dict[str, Any]:
     return _SHOWN[type(happened)][1](happened)
 
 
-def acknowledgement(said: Acknowledgement) -> dict[str, Any]:
-    """Who takes care of an alert."""
-    return {
-        "alert_id": said.alert_id,
-        "acknowledged_at": time(said.recorded_at),
-        "acknowledged_by": said.by,
-        "note": said.note or None,
-    }
-
-
-def notice(told: Notice) -> dict[str, Any]:
-    """How far telling a channel of an alert is."""
-    return {
-        "alert_id": told.alert_id,
-        "recorded_at": time(told.recorded_at),
-        "occasion": told.occasion,
-        "channel": told.channel,
-        "state": told.state,
-        "attempt": told.attempt,
-        "error": told.error or None,
-    }
-
-
 def model(profile: ModelProfile) -> dict[str, Any]:
     """A catalogue entry."""
     price = profile.price

@@ -11,9 +11,8 @@ import pytest
 
 from support.gated import Process, process
 from support.worlds import SEGMENT
-from tiercel.core.changes.steps import GATE
 from tiercel.core.policies.gated import GateSettings
-from tiercel.domain.changes import Change, ChangeStatus
+from tiercel.domain.changes import GATE, Change, ChangeStatus
 from tiercel.domain.errors import AlreadyDecided
 from tiercel.ports import Store
 from tiercel.services.changing.approvals import APPROVE, REJECT, Answer

@@ -12,6 +12,8 @@ from tiercel.domain.request import Segment
 
 AUTOMATIC = "tiercel"
 """Who decided where no human did."""
+GATE = "gate"
+"""The policy name under which the steps of wanted changes stand."""
 POLICY_SWITCH = "policy"
 """The name under which it stands which policy serves a segment, where one is handed over to another."""
 

@@ -17,7 +17,7 @@ from tiercel.apps.cli.goal import BudgetOption, TargetOption, WeightsOption, wit
 from tiercel.apps.cli.ope_tables import print_report, report_json
 from tiercel.apps.cli.output import JsonOption, note, print_json, working
 from tiercel.apps.cli.program import new_program
-from tiercel.config.settings import RouteSettings, Settings
+from tiercel.config.settings import AT_ONCE, RouteSettings, Settings
 from tiercel.config.urls import store_url_problem, without_password
 from tiercel.core.policies.base import Policy
 from tiercel.core.policies.fixed import FixedPolicy
@@ -140,7 +140,8 @@ def _route(name: str, settings: Settings) -> tuple[RouteSettings, Callable[[Segm
 def _policies(
     names: Sequence[str], route: RouteSettings, settings: Settings, models: Sequence[ModelProfile]
 ) -> Mapping[str, Policy]:
-    """A fresh policy for each name, once each."""
+    """A fresh policy for each name, once each; without the gate its changes would go through."""
+    ungated = replace(route, changes=AT_ONCE, from_policy="")
     built: dict[str, Policy] = {}
     for given in names:
         name, _, model = given.partition(":")
@@ -149,5 +150,5 @@ def _policies(
         if model and all(model != profile.model_id for profile in models):
             known = ", ".join(profile.model_id for profile in models)
             raise InvalidInput([Problem("--policy", f"must name a model of the log ({known})", repr(model), "unknown")])
-        built[given] = bootstrap.build_policy(replace(route, policy=name, model=model or route.model), settings)
+        built[given] = bootstrap.build_policy(replace(ungated, policy=name, model=model or route.model), settings)
     return built

@@ -12,9 +12,8 @@ from starlette.responses import Response
 from tiercel.apps.gateway import records
 from tiercel.apps.gateway.access import CALLER, LOCAL
 from tiercel.apps.gateway.answers import json_answer
-from tiercel.apps.gateway.body import header
 from tiercel.apps.gateway.state import SETTLE_S, GatewayState
-from tiercel.apps.gateway.validation import Body, Limit, Name, Query, read_json, read_query, validated
+from tiercel.apps.gateway.validation import Body, Limit, Name, Query, read_json_if_any, read_query, validated
 from tiercel.domain.alerts import Alert
 
 
@@ -46,19 +45,13 @@ async def get_alerts(request: Request, state: GatewayState) -> Response:
 
 async def post_acknowledge(request: Request, state: GatewayState) -> Response:
     """Somebody takes care of an alert: the first who says so. 404 where there is none of that id."""
-    body = validated(Acknowledge, await read_json(request, state) if _has_body(request) else {})
+    body = validated(Acknowledge, await read_json_if_any(request, state))
     by = request.scope.get(CALLER, LOCAL.name)
     if by == LOCAL.name and body.by:
         by = body.by
     alert_id = request.path_params["alert_id"]
     alert = await asyncio.to_thread(state.alerting.acknowledge, alert_id, by, body.note or "", timeout_s=SETTLE_S)
     return json_answer({"object": "alert", **alert.to_dict()})
-
-
-def _has_body(request: Request) -> bool:
-    return header(request.scope, b"content-length") not in (None, "", "0") or bool(
-        header(request.scope, b"transfer-encoding")
-    )
 
 
 def checked_alerts(state: GatewayState) -> list[Alert]:

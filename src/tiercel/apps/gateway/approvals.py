@@ -13,7 +13,7 @@ from tiercel.apps.gateway import change_records, records
 from tiercel.apps.gateway.access import CALLER, LOCAL
 from tiercel.apps.gateway.answers import json_answer
 from tiercel.apps.gateway.state import GatewayState
-from tiercel.apps.gateway.validation import Body, Limit, Name, Query, Time, read_json, read_query, validated
+from tiercel.apps.gateway.validation import Body, Limit, Name, Query, Time, read_json_if_any, read_query, validated
 from tiercel.domain.changes import Change, ChangeStatus
 from tiercel.domain.events import StandingChange
 from tiercel.services.changing.approvals import APPROVE, REJECT, STOP, Answer
@@ -76,7 +76,7 @@ async def post_stop(request: Request, state: GatewayState) -> Response:
 
 
 async def _answered(request: Request, state: GatewayState, answer: Answer) -> Response:
-    body = validated(AnswerBody, await read_json(request, state))
+    body = validated(AnswerBody, await read_json_if_any(request, state))
     by = request.scope.get(CALLER, LOCAL.name)
     if by == LOCAL.name and body.by:  # there are no keys, so no login tells who it is
         by = body.by

@@ -6,8 +6,8 @@ from typing import Any
 
 from tiercel.apps.gateway import records
 from tiercel.core.changes.comparison import Comparison
-from tiercel.core.changes.steps import GATE, change_of
-from tiercel.domain.changes import AUTOMATIC, Change
+from tiercel.core.changes.steps import change_of
+from tiercel.domain.changes import AUTOMATIC, GATE, Change
 from tiercel.domain.events import StandingChange
 from tiercel.services.assigning.assignments import POLICY as ASSIGNMENT
 from tiercel.services.attending.attendance import POLICY as AGENT_STATUS

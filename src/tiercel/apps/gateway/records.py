@@ -8,10 +8,9 @@ from typing import Any
 
 from tiercel.core.beliefs.change import POLICY as DRIFT
 from tiercel.core.beliefs.forgetting import METRICS
-from tiercel.core.changes.steps import GATE
 from tiercel.domain.alerts import Alert
 from tiercel.domain.catalogue import ModelProfile
-from tiercel.domain.changes import POLICY_SWITCH
+from tiercel.domain.changes import GATE, POLICY_SWITCH
 from tiercel.domain.decision import Decision
 from tiercel.domain.events import Event, Feedback, Outcome, Signal, StandingChange
 from tiercel.domain.incident import Acknowledgement, Notice

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import ErrorDetails, PydanticCustomError
 from starlette.requests import Request
 
-from tiercel.apps.gateway.body import check_head, parse_json, read_body
+from tiercel.apps.gateway.body import check_head, header, parse_json, read_body
 from tiercel.apps.gateway.context import read_names
 from tiercel.apps.gateway.errors import invalid
 from tiercel.apps.gateway.state import GatewayState
@@ -99,6 +99,12 @@ async def read_json(request: Request, state: GatewayState) -> Any:  # noqa: ANN4
     limit = state.settings.server.max_body_bytes
     check_head(request.scope, limit)
     return parse_json(await read_body(request.receive, limit))
+
+
+async def read_json_if_any(request: Request, state: GatewayState) -> Any:  # noqa: ANN401
+    """The same; an empty object where the request has no body."""
+    empty = header(request.scope, b"content-length") in ("", "0") and not header(request.scope, b"transfer-encoding")
+    return {} if empty else await read_json(request, state)
 
 
 def problems_of(model: type[BaseModel], value: object) -> tuple[BaseModel | None, list[Problem]]:

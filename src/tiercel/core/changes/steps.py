@@ -12,11 +12,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from tiercel.domain.changes import AUTOMATIC, Change, ChangeStatus
+from tiercel.domain.changes import AUTOMATIC, GATE, Change, ChangeStatus
 from tiercel.domain.events import StandingChange
-
-GATE = "gate"
-"""The policy name under which the steps stand."""
 
 _END: frozenset[ChangeStatus] = frozenset()
 TRANSITIONS: Mapping[ChangeStatus | None, frozenset[ChangeStatus]] = {

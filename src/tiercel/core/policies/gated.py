@@ -20,13 +20,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from tiercel.core.changes.comparison import Comparison, compared
-from tiercel.core.changes.steps import GATE, change_of, event_of, requested, stepped, wanted_of
+from tiercel.core.changes.steps import change_of, event_of, requested, stepped, wanted_of
 from tiercel.core.policies.base import Mixture, Policy, Situation
 from tiercel.core.policies.wrapper import WrapperPolicy
 from tiercel.core.statistics.arms import STEP
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.catalogue import DEFAULT_TIERS, ModelProfile
-from tiercel.domain.changes import POLICY_SWITCH, Change, ChangeStatus
+from tiercel.domain.changes import GATE, POLICY_SWITCH, Change, ChangeStatus
 from tiercel.domain.decision import Candidate, Proposal
 from tiercel.domain.events import StandingChange
 from tiercel.domain.request import Segment

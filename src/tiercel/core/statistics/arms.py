@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from tiercel.core.statistics.buckets import FOREVER_S, Bucket
 from tiercel.core.statistics.sums import Sums, nano
+from tiercel.domain.changes import GATE
 from tiercel.domain.decision import Decision
-from tiercel.domain.events import Feedback
+from tiercel.domain.events import Feedback, StandingChange
 from tiercel.domain.request import Segment
 
 ARM = "rollout_arm"
@@ -25,6 +26,14 @@ def arm_name(step: int, arm: int) -> str:
 def arm_key(segment: Segment, step: int, arm: int) -> tuple[str, ...]:
     """An arm of a rollout within one segment."""
     return (*segment, "arm", arm_name(step, arm))
+
+
+def is_past_arm(key: tuple[str, ...], standings: Mapping[tuple[str, Segment], StandingChange]) -> bool:
+    """Whether `key` is an arm of a step that is over: nobody asks for it any more."""
+    if key[-2:-1] != ("arm",):
+        return False
+    step = standings.get((GATE, key[:-2]))
+    return step is not None and step.revision > int(key[-1].partition("/")[0])
 
 
 def arm_of(decision: Decision) -> str:

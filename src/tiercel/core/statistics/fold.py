@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from tiercel.core.statistics.arms import arm_sums
+from tiercel.core.statistics.arms import arm_sums, is_past_arm
 from tiercel.core.statistics.buckets import FINEST_US, Bucket, climb, finest
 from tiercel.core.statistics.label_clock import LabelClock
 from tiercel.core.statistics.moments import Moments
@@ -136,7 +136,7 @@ class Deltas:
             del self.moments[key]
 
     def climbed(self, now_s: float) -> Deltas:
-        """The same with what has aged at `now_s` moved into coarser buckets, and without empty sums.
+        """The same with what has aged at `now_s` moved into coarser buckets, and without empty sums and past arms.
 
         Two states that learned the same are equal after this. The parts are shared with this, where they stay.
         """
@@ -148,7 +148,7 @@ class Deltas:
                 target = places[bucket] = climb(bucket, now_s)
             held = moved.get((key, target))
             moved[key, target] = sums if held is None else total((held, sums))
-        filled = {place: sums for place, sums in moved.items() if sums}
+        filled = {place: sums for place, sums in moved.items() if sums and not is_past_arm(place[0], self.standings)}
         state = replace(self, sums=filled, moments=dict(self.moments))
         state.drop_past_eras()
         return state
@@ -156,9 +156,7 @@ class Deltas:
 
 def fold(events: Iterable[Event]) -> Deltas:
     """What `events` add to the learned state. Pure; cost linear in the events, about 10 us each."""
-    outcomes: list[Outcome] = []
-    feedback: list[Feedback] = []
-    deltas = Deltas()
+    outcomes, feedback, deltas = list[Outcome](), list[Feedback](), Deltas()
     for event in events:
         if isinstance(event, Outcome):
             outcomes.append(event)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TypeVar
 
+from tiercel.core.statistics.arms import is_past_arm
 from tiercel.core.statistics.buckets import CLOCKS_APART_US, FOREVER_S, Bucket, climb
 from tiercel.core.statistics.fold import Deltas, Key, segment_of
 from tiercel.core.statistics.label_clock import LabelClock
@@ -155,6 +156,9 @@ class Knowledge:
                     moved.setdefault(climb(bucket, now_s), Sums()).merge(sums)
                 self._sums[key] = moved
             self._newest.drop_past_eras()
+            for key in [key for key in self._sums if is_past_arm(key, self._newest.standings)]:
+                del self._sums[key]
+                self._segments.get(key[:-2], set()).discard(key)
 
     def outcomes(self, key: Key) -> RecentOutcomes:
         """The newest outcomes of `key` (empty if there are none). Read only."""

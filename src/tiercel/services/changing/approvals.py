@@ -11,8 +11,8 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from tiercel.core.changes.comparison import Comparison, compared
-from tiercel.core.changes.steps import GATE, allowed, change_of, event_of, stepped
-from tiercel.domain.changes import AUTOMATIC, Change, ChangeStatus
+from tiercel.core.changes.steps import allowed, change_of, event_of, stepped
+from tiercel.domain.changes import AUTOMATIC, GATE, Change, ChangeStatus
 from tiercel.domain.errors import AlreadyDecided, InvalidInput, NotFound, Problem, StoreError, StoreUnavailable
 from tiercel.domain.events import StandingChange
 from tiercel.domain.names import name_problem

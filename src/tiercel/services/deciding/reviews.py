@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from tiercel.core.changes.steps import GATE, change_of
+from tiercel.core.changes.steps import change_of
 from tiercel.core.statistics.fold import micros
+from tiercel.domain.changes import GATE
 from tiercel.domain.events import Feedback, Outcome, StandingChange
 from tiercel.domain.request import Segment
 from tiercel.ports import Appended

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from support.worlds import SEGMENT, THREE_TIERS, World
-from tiercel.core.changes.steps import GATE, change_of, event_of, stepped, wanted_of
+from tiercel.core.changes.steps import change_of, event_of, stepped, wanted_of
 from tiercel.core.policies.base import Mixture
 from tiercel.core.policies.fixed import FixedPolicy
 from tiercel.core.policies.gated import GatedPolicy, GateSettings
@@ -17,7 +17,7 @@ from tiercel.core.policies.switched import SwitchedPolicy
 from tiercel.core.policies.tier_rules import TierRulesPolicy, TierRulesSettings
 from tiercel.core.statistics.arms import ARM, STEP, arm_name
 from tiercel.core.statistics.fold import fold
-from tiercel.domain.changes import POLICY_SWITCH, Change, ChangeStatus
+from tiercel.domain.changes import GATE, POLICY_SWITCH, Change, ChangeStatus
 from tiercel.domain.events import Feedback, Label
 from tiercel.domain.request import stage_segment
 

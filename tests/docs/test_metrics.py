@@ -7,16 +7,18 @@ from pathlib import Path
 
 from tiercel.apps.gateway.prometheus import (
     AGENTS,
+    CHANNEL_METRICS,
     INFO,
     LATENCY,
     MODEL_METRICS,
     PROCESS_METRICS,
+    ChannelMetric,
     ModelMetric,
     ProcessMetric,
 )
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
-METRICS: list[ModelMetric | ProcessMetric] = [*MODEL_METRICS, *PROCESS_METRICS]
+METRICS: list[ModelMetric | ProcessMetric | ChannelMetric] = [*MODEL_METRICS, *PROCESS_METRICS, *CHANNEL_METRICS]
 
 
 def test_every_metric_is_documented_with_its_kind() -> None:

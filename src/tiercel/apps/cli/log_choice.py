@@ -45,7 +45,8 @@ def _events_at(url: str) -> Iterator[Event]:
 def log_progress(what: str, now: datetime) -> Iterator[Callable[[int, datetime], None]]:
     """A bar on stderr, if someone is looking: how far in time a log was read, which ends about now."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[seen]}"), TimeRemainingColumn())
-    with Progress(*columns, console=console(sys.stderr), transient=True) as progress:
+    shown = console(sys.stderr)
+    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress:
         bar = progress.add_task(what, total=None, seen="")
         begun: datetime | None = None
 

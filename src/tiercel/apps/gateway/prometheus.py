@@ -20,6 +20,7 @@ from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.core.statistics.sums import NANO, NANO_PER_MS, Sums, total
 from tiercel.domain.catalogue import AgentStatus, Catalogue
 from tiercel.domain.changes import ChangeStatus
+from tiercel.services.watching.notifying import ChannelStatus
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 WINDOW_S = 3600.0
@@ -60,6 +61,16 @@ class ProcessMetric:
     kind: Literal["counter", "gauge"]
     help: str
     value: Callable[[GatewayState], float]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelMetric:
+    """One figure of every channel that people are told on."""
+
+    name: str
+    kind: Literal["counter", "gauge"]
+    help: str
+    value: Callable[[ChannelStatus], int]
 
 
 LATENCY = "tiercel_call_latency_seconds"
@@ -191,6 +202,12 @@ PROCESS_METRICS: Sequence[ProcessMetric] = (
     ProcessMetric(
         "tiercel_drift_found_total", "counter", "Drifts this process has found.", lambda s: s.drift.found.total()
     ),
+    ProcessMetric(
+        "tiercel_alert_check_seconds",
+        "gauge",
+        "How long looking for alerts took the last time.",
+        lambda s: s.alerting.check_s,
+    ),
     ProcessMetric("tiercel_alerts_active", "gauge", "Alerts that are active.", lambda s: len(s.alerting.active)),
     ProcessMetric(
         "tiercel_approvals_pending",
@@ -213,6 +230,15 @@ PROCESS_METRICS: Sequence[ProcessMetric] = (
     ),
 )
 
+CHANNEL_METRICS: Sequence[ChannelMetric] = (
+    ChannelMetric("tiercel_notices_sent_total", "counter", "Messages a channel took.", lambda c: c.sent),
+    ChannelMetric("tiercel_notice_failures_total", "counter", "Messages a channel did not take.", lambda c: c.failed),
+    ChannelMetric(
+        "tiercel_notices_given_up_total", "counter", "Notices that are not tried any more.", lambda c: c.given_up
+    ),
+    ChannelMetric("tiercel_notices_waiting", "gauge", "Notices a channel is to be told next.", lambda c: c.waiting),
+)
+
 
 def exposition(state: GatewayState) -> str:
     """Everything, as Prometheus scrapes it."""
@@ -227,6 +253,10 @@ def exposition(state: GatewayState) -> str:
     agents = [("", {"status": str(status)}, float(online[status])) for status in AgentStatus]
     families.append(_family(AGENTS, "gauge", "Configured agents by their status.", agents))
     families += [_family(p.name, p.kind, p.help, [("", {}, p.value(state))]) for p in PROCESS_METRICS]
+    channels = state.notifying.status()
+    for channel in CHANNEL_METRICS:
+        told: list[Sample] = [("", {"channel": status.name}, float(channel.value(status))) for status in channels]
+        families.append(_family(channel.name, channel.kind, channel.help, told))
     return "".join(families)
 
 

@@ -28,7 +28,7 @@ from tiercel.services.learning.learner import Learner
 from tiercel.services.rating.intake import FeedbackIntake, FeedbackRequest
 from tiercel.testing import ManualClock
 
-SETTINGS = CommitSettings(max_batch=4, max_buffered=50, first_retry_s=0.5, last_retry_s=4.0, idle_s=2.0)
+SETTINGS = CommitSettings(max_batch=4, max_buffered=50, first_retry_s=0.5, last_retry_s=4.0, idle_s=2.0, max_drained=4)
 STAGES = ("analysis", "writing")
 
 

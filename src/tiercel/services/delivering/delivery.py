@@ -41,8 +41,8 @@ class CommitSettings:
 
     `max_batch` events are committed together, `max_buffered` batches kept in memory. Retries double from
     `first_retry_s` on; each is put off by between half of that and all of it, so that many processes do not come back
-    to a store at the same moment. `max_drained` events of the outbox are delivered in one go, with `drain_pause_s` in
-    between: that is quick enough, and leaves the process time for its requests.
+    to a store at the same moment. Of the outbox `max_drained` events are delivered in one step; half of the time is
+    left to other work.
     """
 
     linger_s: float = 0.05
@@ -51,8 +51,7 @@ class CommitSettings:
     max_buffered: int = 100_000
     first_retry_s: float = 0.05
     last_retry_s: float = 1.0
-    max_drained: int = 2_000
-    drain_pause_s: float = 0.0
+    max_drained: int = 200
 
 
 class Delivery:
@@ -60,7 +59,7 @@ class Delivery:
 
     Any thread may `leave` and `send`; one at a time may do the rest. `commit` and `idle` raise `StoreError` when the
     store is away, and say which parts of it are; `part_of` is `EventStore.part_of`. `jitter` gives a number in [0, 1]
-    whenever it is asked. `finish` closes the outbox.
+    whenever it is asked; `monotonic_s` is asked how long draining took. `finish` closes the outbox.
     """
 
     def __init__(
@@ -69,7 +68,7 @@ class Delivery:
         idle: Callable[[], Mapping[int, str]] | None = None,
         *,
         part_of: Callable[[Event], int],
-        now_s: float,
+        monotonic_s: Callable[[], float],
         outbox: Outbox | None = None,
         settings: CommitSettings | None = None,
         jitter: Callable[[], float] = no_jitter,
@@ -79,12 +78,12 @@ class Delivery:
         self._run_idle = idle
         self._part_of = part_of
         self._access = Access(commit, lambda: Backoff(self.settings.first_retry_s, self.settings.last_retry_s, jitter))
-        self._draining = Draining(self.keeping, self._access)
+        self._draining = Draining(self.keeping, self._access, most=self.settings.max_drained, monotonic_s=monotonic_s)
         # Leaving takes no lock: appending to a deque is atomic.
         self._pending: deque[Batch] = deque()
         self._taken = Taken()
         self._last: list[Batch] = []
-        self._idled_at_s = now_s
+        self._idled_at_s = monotonic_s()
         self._dropped = self._committed = 0
         self._fault = ""
 
@@ -150,7 +149,7 @@ class Delivery:
         """Do what is due. Returns for how many seconds nothing more will be, unless something comes."""
         self._take()
         self._keep(part for part in self._taken.parts if not self._open(part, now_s))
-        drained = self._draining.drain(min(self.settings.max_drained, self.settings.max_batch), now_s)
+        self._draining.drain(now_s)
         batches = self._taken.take_out((p for p in self._taken.parts if self._open(p, now_s)), self.settings.max_batch)
         if batches:
             self._send(batches, now_s)
@@ -159,8 +158,7 @@ class Delivery:
             self._idle(self._run_idle, now_s)
         if not (self._taken.size or self.keeping.behind):
             self._tell_last()
-        pause_s = self.settings.drain_pause_s if drained else 0.0
-        return max(min(self._due_s, self._idle_at_s) - now_s, pause_s if now_s >= self._due_s else 0.0)
+        return max(min(self._due_s, self._idle_at_s) - now_s, 0.0)
 
     def unavailable(self, error: StoreError, now_s: float) -> None:
         """The store was found to be away: it is tried again later, and what comes until then is kept."""
@@ -174,10 +172,15 @@ class Delivery:
         """Try the store with the next step, whenever that was due."""
         self._access.forget()
 
+    def hurry(self) -> None:
+        """Leave no time to other work while the outbox is emptied."""
+        self._draining.hurry(self.settings.max_batch)
+
     def finish(self, now_s: Callable[[], float]) -> None:
         """Deliver what is here and close the outbox; what cannot be delivered stays in it, or is lost and said."""
         until_s = now_s() + FAREWELL_S
         self.retry()
+        self.hurry()
         while (now := now_s()) < until_s and (self._pending or self._due_s <= now):
             self.step(now)
         error = StoreUnavailable(self.away or "the store is too slow")
@@ -202,7 +205,8 @@ class Delivery:
         """When a part of the store may be tried that something waits for; infinity where nothing does."""
         if self._pending and not self._access.whole.error:
             return -inf
-        return min(map(self._access.retry_at_s, (*self._taken.parts, *self.keeping.parts)), default=inf)
+        waiting = (part for part in self._taken.parts if part not in self.keeping.parts)
+        return min(min(map(self._access.retry_at_s, waiting), default=inf), self._draining.due_s)
 
     def _full(self, events: int) -> bool:
         if len(self._pending) + self._taken.size + len(self._last) < self.settings.max_buffered:

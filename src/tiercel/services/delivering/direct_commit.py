@@ -38,8 +38,9 @@ class DirectCommit:
     ) -> None:
         commit = partial(store.append, fold=fold)
         self._delivery = Delivery(
-            commit, part_of=store.part_of, now_s=monotonic_s(), outbox=outbox, settings=settings, jitter=jitter
+            commit, part_of=store.part_of, monotonic_s=monotonic_s, outbox=outbox, settings=settings, jitter=jitter
         )
+        self._delivery.hurry()  # whoever rates waits for it, and there is no other work
         self._monotonic_s = monotonic_s
         self._lock = Lock()
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from math import inf
 
 from tiercel.domain.errors import StoreError
 from tiercel.domain.events import Event
@@ -14,24 +15,45 @@ log = logging.getLogger("tiercel.delivery")
 
 
 class Draining:
-    """Empties the outbox, for each part of the store by itself. `committed` are in the store, `dropped` are lost."""
+    """Empties the outbox, for each part of the store by itself. `committed` are in the store, `dropped` are lost.
 
-    def __init__(self, keeping: Keeping, access: Access) -> None:
+    Up to `most` events go in one step, then none for as long as that took: so the process has time for its requests,
+    however busy the machine is.
+    """
+
+    def __init__(self, keeping: Keeping, access: Access, *, most: int, monotonic_s: Callable[[], float]) -> None:
         self.committed = self.dropped = 0
         self._keeping = keeping
         self._access = access
+        self._most = most
+        self._monotonic_s = monotonic_s
+        self._hurried = False
+        self._next_at_s = -inf
+        self._last_part = -1
 
-    def drain(self, most: int, now_s: float) -> bool:
-        """Deliver up to `most` of what has waited longest; whether anything was to be delivered."""
+    @property
+    def due_s(self) -> float:
+        """When something can be delivered; infinity where nothing waits."""
+        return max(min(map(self._access.retry_at_s, self._keeping.parts), default=inf), self._next_at_s)
+
+    def hurry(self, most: int) -> None:
+        """Leave no time between steps any more."""
+        self._most, self._hurried, self._next_at_s = most, True, -inf
+
+    def drain(self, now_s: float) -> None:
+        """Deliver some of what has waited longest, to one part after another."""
         parts = [part for part in self._keeping.parts if now_s >= self._access.retry_at_s(part)]
-        for part in parts:
-            try:
-                self._drain_part(part, max(most // len(parts), 1), now_s)
-            except StoreError as error:
-                if now_s >= self._access.whole.retry_at_s:  # it was the outbox
-                    self._access.unavailable(error, now_s)
-                break
-        return bool(parts)
+        if not parts or now_s < self._next_at_s:
+            return
+        began_s = self._monotonic_s()
+        self._last_part = min((part for part in parts if part > self._last_part), default=min(parts))
+        try:
+            self._drain_part(self._last_part, self._most, now_s)
+        except StoreError as error:
+            if now_s >= self._access.whole.retry_at_s:  # it was the outbox
+                self._access.unavailable(error, now_s)
+        took_s = self._monotonic_s() - began_s
+        self._next_at_s = -inf if self._hurried else now_s + 2 * took_s
 
     def _drain_part(self, part: int, left: int, now_s: float) -> None:
         outbox, together = self._keeping.outbox, left

@@ -78,7 +78,7 @@ class Learner:
             self._commit,
             self._idle,
             part_of=store.part_of,
-            now_s=clock.monotonic_s(),
+            monotonic_s=clock.monotonic_s,
             outbox=outbox,
             settings=settings,
             jitter=jitter,

@@ -5,22 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from support.happenings import decision, feedback, outcome
+from support.happenings import SEGMENTS, decision, feedback, outcome
 from support.outbox import MemoryOutbox
 from support.routing import TroubledStore
 from tiercel.core.statistics.fold import fold
 from tiercel.domain.errors import BufferFull, InvalidInput, StoreError, StoreUnavailable
 from tiercel.domain.events import Event
-from tiercel.ports import Appended
+from tiercel.domain.request import Segment
+from tiercel.ports import Appended, Fold
 from tiercel.services.delivering.delivery import CommitSettings, Delivery
 from tiercel.services.delivering.receipts import Receipt
 
 FOREVER = 1_000_000
-SETTINGS = CommitSettings(first_retry_s=1.0, last_retry_s=8.0, max_batch=10)
+SETTINGS = CommitSettings(first_retry_s=1.0, last_retry_s=8.0, max_batch=10, max_drained=10)
 
 
 @dataclass
@@ -33,19 +34,25 @@ class Way:
     store: TroubledStore = field(default_factory=TroubledStore)
     now_s: float = 0.0
     idled: int = 0
+    spent_s: float = 0.0
+    commit_takes_s: float = 0.0
 
     def __post_init__(self) -> None:
         self.delivery = Delivery(
             self._commit,
             self._idle,
             part_of=self.store.part_of,
-            now_s=0.0,
+            monotonic_s=self._clock,
             outbox=self.outbox,
             settings=self.settings,
             jitter=lambda: self.jitter,
         )
 
+    def _clock(self) -> float:
+        return self.now_s + self.spent_s
+
     def _commit(self, events: Sequence[Event]) -> Appended:
+        self.spent_s += self.commit_takes_s
         return self.store.append(events, fold)
 
     def _idle(self) -> Mapping[int, str]:
@@ -320,3 +327,70 @@ def test_without_an_outbox_what_cannot_be_delivered_at_the_end_is_lost_and_said(
     with pytest.raises(StoreUnavailable, match="scripted"):
         receipt.result(0)
     assert way.delivery.status().dropped == 1
+
+
+def test_draining_leaves_time_for_other_work() -> None:
+    way = Way(settings=CommitSettings(first_retry_s=1.0, last_retry_s=1.0, max_drained=10), commit_takes_s=0.125)
+    way.store.away = 1
+    for number in range(25):
+        way.delivery.leave((outcome(number),))
+    way.step()
+    assert way.step(after_s=1.0) == 0.25
+    assert way.step(after_s=0.125) == 0.125
+    assert len(way.logged) == 10, "the next are not due yet"
+    way.step(after_s=0.125)
+    assert len(way.logged) == 20
+    way.delivery.finish(lambda: way.now_s)
+    assert len(way.logged) == 25, "at the end nothing else is to be done"
+
+
+class InParts(TroubledStore):
+    """A store of which the part of some segments is away."""
+
+    def __init__(self, *gone: Segment) -> None:
+        super().__init__()
+        self.gone = set(gone)
+
+    def part_of(self, event: Event) -> int:
+        return SEGMENTS.index(getattr(event, "segment", SEGMENTS[0]))
+
+    def append(self, events: Sequence[Event], fold: Fold) -> Appended:
+        missing = {SEGMENTS.index(segment): "gone" for segment in self.gone}
+        there = super().append([event for event in events if self.part_of(event) not in missing], fold)
+        return replace(there, missing={part: why for part, why in missing.items() if part in map(self.part_of, events)})
+
+
+def test_of_a_batch_for_two_parts_each_gets_its_own_and_who_waits_is_told_once() -> None:
+    here, there = SEGMENTS[:2]
+    way = Way(store=InParts(there))
+    mixed = way.send(outcome(1, segment=there), outcome(2, segment=here), outcome(3, segment=here))
+    way.step()
+    accepted, conflicts, kept = mixed.result(0)
+    assert (ids(accepted), conflicts, kept) == (["dec_2/small", "dec_3/small"], (), True)
+    assert way.delivery.keeping.parts == [1]
+    alone = way.send(outcome(4, segment=there))
+    other = way.send(outcome(5, segment=here))
+    last = way.send()
+    way.step()
+    assert (alone.result(0).kept, other.result(0).kept, last.done()) == (True, False, False)
+    assert way.delivery.degraded
+    assert isinstance(way.store, InParts)
+    way.store.gone.clear()
+    way.step(after_s=10.0)
+    assert (last.result(0), way.delivery.degraded) == (Receipt(), False)
+    assert way.logged == [f"dec_{number}/small" for number in (2, 3, 5, 1, 4)]
+
+
+def test_without_an_outbox_memory_keeps_what_belongs_to_a_part_that_is_away_and_nothing_else() -> None:
+    here, there = SEGMENTS[:2]
+    way = Way(None, store=InParts(there))
+    waiting, done = way.send(outcome(1, segment=there)), way.send(outcome(2, segment=here))
+    way.step()
+    assert (waiting.done(), done.done()) == (False, True)
+    later = way.send(outcome(3, segment=here))
+    way.step()
+    assert later.done()
+    assert isinstance(way.store, InParts)
+    way.store.gone.clear()
+    way.step(after_s=10.0)
+    assert waiting.result(0).accepted

@@ -25,6 +25,7 @@ from tiercel.apps.gateway.asgi import Gateway
 from tiercel.apps.gateway.state import GatewayState
 from tiercel.bootstrap import open_store
 from tiercel.config.settings import Settings, StoreSettings
+from tiercel.core.logbook import event_time
 from tiercel.core.statistics.fold import fold
 from tiercel.domain.catalogue import DEFAULT_TIERS, ModelProfile, Price
 from tiercel.domain.decision import Candidate, Decision, Proposal
@@ -34,7 +35,7 @@ from tiercel.library.router import AsyncRouter
 from tiercel.ports import Store
 
 DECISIONS, MODELS, SEGMENTS = 100_000, 10, 50
-BATCH = 2_000
+BATCH = 500
 ASKED = 30
 CATALOGUE = [
     ModelProfile(model_id=f"model-{n}", tier=DEFAULT_TIERS[n * 3 // MODELS], price=Price(0.1 * 2**n, 0.4 * 2**n))
@@ -121,8 +122,11 @@ def median_ms(ask: Callable[[], object]) -> float:
 def measured(store: Store) -> dict[str, float]:
     """Milliseconds by what is asked."""
     clock = SystemClock()
-    for batch in history(clock.now().astimezone(UTC)):
+    for number, batch in enumerate(history(clock.now().astimezone(UTC))):
         store.append(batch, fold)
+        if number % 20 == 0:
+            # as a gateway does every few minutes
+            store.compact(event_time(batch[-1]))
     store.compact(clock.now())
     settings = Settings(store=StoreSettings(url=store.url, retention_s=90 * 86_400.0), models=tuple(CATALOGUE))
     state = GatewayState(AsyncRouter(policy="tier-rules", settings=settings, store=store, providers={}), settings)
@@ -145,6 +149,7 @@ def main() -> None:
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         found["SQLite"] = measured(open_store(f"sqlite:///{folder}/dashboard.db"))
+        Console().print(found["SQLite"])
         with redis_server(Path(folder)) as server:
             found["Redis"] = measured(open_store(server.url))
     table = Table("ms per answer, median", *found)

@@ -149,7 +149,7 @@ def _stage(state: GatewayState, view: StageView) -> dict[str, Any]:
         **asdict(view),
         "policy": plan.policy.name,
         "serving": serving(state, stage_segment(view.workflow, view.stage)),
-        "recommendation": records.recommendation(state.quality.recommend_tier(view.workflow, view.stage)),
+        "recommendation": records.recommendation(state.advice.of(view.workflow, view.stage)),
     }
 
 

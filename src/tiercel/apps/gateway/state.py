@@ -22,6 +22,7 @@ from tiercel.services.assigning.assignments import Assignments
 from tiercel.services.attending.signals import Signals
 from tiercel.services.ids import new_feedback_id
 from tiercel.services.rating.feedback_loop import FeedbackService
+from tiercel.services.watching.advice import Advice
 from tiercel.services.watching.alerting import Alerting
 from tiercel.services.watching.pace import Pace
 from tiercel.services.watching.drift import DriftWatching
@@ -75,6 +76,7 @@ class GatewayState:
             MIN_SAMPLES=settings.feedback.min_samples,
             QUALITY_THRESHOLD=settings.feedback.quality_threshold,
         )
+        self.advice = Advice(self.quality, learner)
         self.assignments = Assignments(
             learner,
             agents=settings.agents,

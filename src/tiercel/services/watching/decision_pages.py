@@ -13,9 +13,9 @@ from tiercel.domain.decision import Decision
 from tiercel.domain.errors import InvalidInput, Problem
 from tiercel.ports import EventStore
 
-LOOK_BACK = 1_000
+LOOK_BACK = 500
 """So many decisions one page looks at; where that were not enough, `next` goes on from there."""
-CHUNK = 200
+CHUNK = 250
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CURSOR = re.compile(r"([0-9]{1,17})-([0-9]{1,4})")
 

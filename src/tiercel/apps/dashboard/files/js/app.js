@@ -26,7 +26,7 @@ const context = {
     return RANGES[this.range].toLowerCase();
   },
   // read again soon, as after something was changed here
-  refresh: () => refresh(),
+  refresh: () => live.now(),
 };
 const live = new Live(() => refresh(), (state) => {
   shown.state = state;
@@ -55,10 +55,17 @@ async function go() {
   }
   document.title = `${shown.page.title} \u00b7 tiercel`;
   if (turned) main.setAttribute("aria-busy", "true");
-  live.follow(shown.page.kinds ?? "outcome,feedback,tier_change,approval,drift,alert");
-  await refresh();
-  if (turned && shown.moved) focusHeading();
+  if ((await readAndFollow()) && turned && shown.moved) focusHeading();
   shown.moved = true;
+}
+
+// The first reading comes first: the stream of events is opened when it is done. False where another page came between.
+async function readAndFollow() {
+  const { page, turn } = shown;
+  await live.now();
+  if (turn !== shown.turn || !shown.page) return false;
+  live.follow(page.kinds ?? "outcome,feedback,tier_change,approval,drift,alert");
+  return true;
 }
 
 function focusHeading() {
@@ -132,7 +139,7 @@ function choose(range) {
   sessionStorage.setItem(RANGE_KEY, range);
   shown.turn += 1;
   tell(`Showing the ${RANGES[range].toLowerCase()}`);
-  refresh();
+  readAndFollow();
 }
 
 async function leave() {

@@ -10,7 +10,7 @@ export class Live {
   #timer = null;
   #retry = null;
   #kinds = "";
-  #reading = false;
+  #reading = 0;
   #wanted = false;
   #last = 0;
   #took = 0;
@@ -59,7 +59,7 @@ export class Live {
     for (const kind of [...this.#kinds.split(","), "dropped"]) source.addEventListener(kind, happened);
     source.onopen = () => {
       this.#said("live");
-      this.#plan();
+      this.touch(); // what happened before it was open
     };
     source.onerror = () => {
       this.#said("polling");
@@ -72,24 +72,30 @@ export class Live {
     if (this.#reading) return;
     clearTimeout(this.#timer);
     const pause = this.#wanted ? AT_MOST_EVERY_MS : this.connected ? LIVE_EVERY_MS : POLL_EVERY_MS;
-    this.#timer = setTimeout(() => this.#run(), Math.max(0, this.#last + Math.max(pause, LEAST_REST * this.#took) - performance.now()));
+    this.#timer = setTimeout(() => this.#tick(), Math.max(0, this.#last + Math.max(pause, LEAST_REST * this.#took) - performance.now()));
   }
 
-  async #run() {
+  async #tick() {
     if (document.hidden) {
       this.#wanted = true; // nobody looks; reading waits until somebody does
       return;
     }
-    this.#reading = true;
+    await this.now();
+  }
+
+  // Read at once, whatever else is planned.
+  async now() {
+    clearTimeout(this.#timer);
+    this.#reading += 1;
     this.#wanted = false;
     const began = performance.now();
     try {
       await this.#read();
     } finally {
-      this.#reading = false;
+      this.#reading -= 1;
       this.#last = performance.now();
       this.#took = this.#last - began;
-      this.#plan();
+      if (this.#source) this.#plan();
     }
   }
 }

@@ -37,7 +37,6 @@ export async function acted(button, act) {
   try {
     tell(await act());
   } catch (error) {
-    tell(`It did not work: ${error.message}`);
     notice(error.message);
   } finally {
     button.removeAttribute("aria-busy");

@@ -58,7 +58,7 @@ def _files(folder: Path) -> list[_File]:
 
 
 def _result(file: _File) -> dict[str, Any]:
-    described = {
+    described: dict[str, Any] = {
         "name": file.path.stem,
         "kind": None,
         "measured_at": datetime.fromtimestamp(file.changed_ns / 1e9, UTC).isoformat(),

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from math import sqrt
 from typing import NamedTuple
 
 from tiercel.core.figures.tallies import MANY, Costs, Ratings, Tally
@@ -86,7 +87,7 @@ class _Error:
         if not self._variance:
             return 0.0
         degrees = int(self._variance * self._variance / self._squares)
-        return t_quantile(min(max(degrees, 1), MANY)) * self._variance**0.5
+        return t_quantile(min(max(degrees, 1), MANY)) * sqrt(self._variance)
 
 
 class _Cost(NamedTuple):
@@ -151,7 +152,7 @@ def best_of(models: Mapping[str, Tally]) -> str | None:
 
 
 def _low(ratings: Ratings) -> float:
-    return (ratings.mean or 0.0) - ratings.variance_of_mean**0.5
+    return (ratings.mean or 0.0) - sqrt(ratings.variance_of_mean)
 
 
 def _add_segment(

@@ -32,6 +32,13 @@ def test_every_module_imports_only_what_is_there(name: str) -> None:
         assert pages.find(str(target.resolve()).lstrip("/")) is not None, wanted
 
 
+def test_the_page_asks_for_every_module_at_once() -> None:
+    index = pages.find(pages.INDEX)
+    assert index is not None
+    asked = {name.decode() for name in re.findall(rb'(?:modulepreload" href|src)="/page/(js/[^"]+)"', index.content)}
+    assert asked == {name for name in pages.names() if name.startswith("js/")}
+
+
 @pytest.mark.parametrize(
     "name", ["", "pages.py", "../pages.py", "js/../../pages.py", "/etc/passwd", "js", "vendor/uplot/LICENSE"]
 )

@@ -1,5 +1,5 @@
 // What the gateway knows, read over HTTP. Changes carry the session's token, so that no other site can make them.
-export const CSRF = "x-tiercel-csrf";
+const CSRF = "x-tiercel-csrf";
 
 export class Refused extends Error {
   constructor(status, message, body = null) {

@@ -44,7 +44,7 @@ export async function acted(button, act) {
 }
 
 // Said where everybody sees it, until the next one or a while is over.
-export function notice(text, kind = "error") {
+function notice(text, kind = "error") {
   document.querySelector(".toast")?.remove();
   const shown = el("div", { class: `toast ${kind}`, role: "alert" }, text,
     el("button", { type: "button", "aria-label": "Dismiss", onclick: () => shown.remove() }, "\u00d7"));

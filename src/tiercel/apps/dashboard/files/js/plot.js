@@ -42,8 +42,6 @@ export function draw(node, chart) {
   readout(drawn);
 }
 
-export const drawnCount = () => plots.size;
-
 function forget(node, drawn) {
   resized.unobserve(node);
   drawn.plot.destroy();

@@ -5,6 +5,7 @@ import { el } from "../dom.js";
 import { UNKNOWN, between, count, decimal, dollars, latency, percent, place, quality, signed } from "../format.js";
 import { frontierChart } from "../frontier.js";
 import { code, empty, heading, missing, panel, severity, share, tier } from "../parts.js";
+import { answeredBy, served } from "../serving.js";
 import { table } from "../tables.js";
 
 async function load({ range }) {
@@ -134,18 +135,6 @@ function serving(routing) {
   ];
   return panel("What serves now, the worst rated first", table("Stages and what serves them, those whose quality is worst first", columns, routing, { label: "unseen", key: place }),
     el("p", {}, el("a", { href: "#/routing" }, "All stages")));
-}
-
-// which models answered a stage's calls, the busiest first
-export function answeredBy({ share: shares }) {
-  const models = Object.entries(shares ?? {}).sort((a, b) => b[1] - a[1]);
-  if (!models.length) return UNKNOWN;
-  return [models.slice(0, 3).map(([model, part]) => el("span", { class: "answers" }, share(part, percent(part, 0)), el("span", {}, model))),
-    models.length > 3 ? el("span", { class: "note-small" }, `and ${models.length - 3} more`) : null];
-}
-
-export function served({ serving, policy }) {
-  return serving?.tier ? tier(serving.tier) : `chosen per request by ${policy ?? serving?.policy ?? "the policy"}`;
 }
 
 export default { title: "Overview", read: load, view };

@@ -3,8 +3,8 @@ import { readIfThere } from "../api.js";
 import { el } from "../dom.js";
 import { UNKNOWN, count, moment, percent, place, quality, signed } from "../format.js";
 import { chip, code, empty, heading, missing, panel, tier } from "../parts.js";
+import { answeredBy, served } from "../serving.js";
 import { table } from "../tables.js";
-import { answeredBy, served } from "./overview.js";
 
 async function load() {
   const [routing, underperforming] = await Promise.all([readIfThere("/v1/routing"), readIfThere("/v1/underperforming?limit=20")]);

@@ -20,6 +20,7 @@ from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.core.statistics.sums import NANO, NANO_PER_MS, Sums, total
 from tiercel.domain.catalogue import AgentStatus, Catalogue
 from tiercel.domain.changes import ChangeStatus
+from tiercel.services.delivering.receipts import CommitStatus
 from tiercel.services.watching.notifying import ChannelStatus
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -60,7 +61,7 @@ class ProcessMetric:
     name: str
     kind: Literal["counter", "gauge"]
     help: str
-    value: Callable[[GatewayState], float]
+    value: Callable[[GatewayState, CommitStatus], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,117 +117,115 @@ JUDGE_METRICS: Sequence[ProcessMetric] = (
         "tiercel_judge_drawn_total",
         "counter",
         "Decisions whose answers a judge was to grade.",
-        lambda s: s.router.judge_counts.drawn,
+        lambda s, _: s.router.judge_counts.drawn,
     ),
     ProcessMetric(
-        "tiercel_judge_grades_total", "counter", "Answers a judge has graded.", lambda s: s.router.judge_counts.graded
+        "tiercel_judge_grades_total",
+        "counter",
+        "Answers a judge has graded.",
+        lambda s, _: s.router.judge_counts.graded,
     ),
     ProcessMetric(
         "tiercel_judge_unanswered_total",
         "counter",
         "Of those drawn, the ones without a whole answer to grade.",
-        lambda s: s.router.judge_counts.unanswered,
+        lambda s, _: s.router.judge_counts.unanswered,
     ),
     ProcessMetric(
         "tiercel_judge_dropped_total",
         "counter",
         "Of those drawn, the ones no judge was asked about: too many, too long, or the store away.",
-        lambda s: s.router.judge_counts.dropped,
+        lambda s, _: s.router.judge_counts.dropped,
     ),
     ProcessMetric(
         "tiercel_judge_failures_total",
         "counter",
         "Of those drawn, the ones whose judge gave no grade.",
-        lambda s: s.router.judge_counts.failed,
+        lambda s, _: s.router.judge_counts.failed,
     ),
     ProcessMetric(
         "tiercel_judge_unparsable_total",
         "counter",
         "Judges' replies without a grade.",
-        lambda s: s.router.judge_counts.unparsable,
+        lambda s, _: s.router.judge_counts.unparsable,
     ),
     ProcessMetric(
         "tiercel_judge_under_way",
         "gauge",
         "Answers drawn that are being sent, wait for a judge, or are being graded.",
-        lambda s: s.router.judge_counts.under_way,
+        lambda s, _: s.router.judge_counts.under_way,
     ),
 )
 PROCESS_METRICS: Sequence[ProcessMetric] = (
-    ProcessMetric(
-        "tiercel_store_up", "gauge", "1 while the store answers.", lambda s: float(not s.router.learner.degraded)
-    ),
+    ProcessMetric("tiercel_store_up", "gauge", "1 while the store answers.", lambda _, way: float(not way.degraded)),
     ProcessMetric(
         "tiercel_buffered_events",
         "gauge",
         "Events that wait in memory for the store.",
-        lambda s: s.router.learner.status().buffered,
+        lambda _, way: way.buffered,
     ),
     ProcessMetric(
         "tiercel_outbox_events",
         "gauge",
         "Events in the outbox, which a store that was away has not got.",
-        lambda s: s.router.learner.status().kept,
+        lambda _, way: way.kept,
     ),
     ProcessMetric(
         "tiercel_outbox_limit_events",
         "gauge",
         "How many events the outbox takes; 0 without one.",
-        lambda s: s.router.learner.status().keeps_at_most,
+        lambda _, way: way.keeps_at_most,
     ),
     ProcessMetric(
         "tiercel_outbox_kept_events_total",
         "counter",
         "Events that went into the outbox.",
-        lambda s: s.router.learner.status().ever_kept,
+        lambda _, way: way.ever_kept,
     ),
     ProcessMetric(
-        "tiercel_committed_events_total",
-        "counter",
-        "Events this process has committed.",
-        lambda s: s.router.learner.status().committed,
+        "tiercel_committed_events_total", "counter", "Events this process has committed.", lambda _, way: way.committed
     ),
     ProcessMetric(
         "tiercel_dropped_events_total",
         "counter",
         "Events this process has lost: the buffer was full or the store refused them.",
-        lambda s: s.router.learner.status().dropped,
+        lambda _, way: way.dropped,
     ),
     *JUDGE_METRICS,
     ProcessMetric(
         "tiercel_drift_open",
         "gauge",
         "Metrics of models that drifted and are neither back nor settled.",
-        lambda s: len(s.drift.open),
+        lambda s, _: len(s.drift.open),
     ),
     ProcessMetric(
-        "tiercel_drift_found_total", "counter", "Drifts this process has found.", lambda s: s.drift.found.total()
+        "tiercel_drift_found_total", "counter", "Drifts this process has found.", lambda s, _: s.drift.found.total()
     ),
     ProcessMetric(
         "tiercel_alert_check_seconds",
         "gauge",
         "How long looking for alerts took the last time.",
-        lambda s: s.alerting.check_s,
+        lambda s, _: s.alerting.check_s,
     ),
-    ProcessMetric("tiercel_alerts_active", "gauge", "Alerts that are active.", lambda s: len(s.alerting.active)),
+    ProcessMetric("tiercel_alerts_active", "gauge", "Alerts that are active.", lambda s, _: len(s.alerting.active)),
     ProcessMetric(
         "tiercel_approvals_pending",
         "gauge",
         "Changes that wait for a human's yes.",
-        lambda s: s.changes.count(ChangeStatus.PENDING),
+        lambda s, _: s.changes.count(ChangeStatus.PENDING),
     ),
     ProcessMetric(
         "tiercel_rollouts_running",
         "gauge",
         "Changes that are being rolled out.",
-        lambda s: s.changes.count(ChangeStatus.ROLLING),
+        lambda s, _: s.changes.count(ChangeStatus.ROLLING),
     ),
-    ProcessMetric("tiercel_event_streams", "gauge", "Clients that follow /v1/events.", lambda s: len(s.streams)),
+    ProcessMetric("tiercel_event_streams", "gauge", "Clients that follow /v1/events.", lambda s, _: len(s.streams)),
     ProcessMetric(
         "tiercel_event_stream_dropped_total",
         "counter",
         "Events that clients of /v1/events were too slow for.",
-        lambda s: s.streams.dropped,
+        lambda s, _: s.streams.dropped,
     ),
 )
 
@@ -252,7 +251,8 @@ def exposition(state: GatewayState) -> str:
     online = Counter(str(agent.status) for agent in state.router.attendance.states())
     agents = [("", {"status": str(status)}, float(online[status])) for status in AgentStatus]
     families.append(_family(AGENTS, "gauge", "Configured agents by their status.", agents))
-    families += [_family(p.name, p.kind, p.help, [("", {}, p.value(state))]) for p in PROCESS_METRICS]
+    way = state.router.learner.status()
+    families += [_family(p.name, p.kind, p.help, [("", {}, p.value(state, way))]) for p in PROCESS_METRICS]
     channels = state.notifying.status()
     for channel in CHANNEL_METRICS:
         told: list[Sample] = [("", {"channel": status.name}, float(channel.value(status))) for status in channels]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -11,11 +12,17 @@ import pytest
 
 from support.gated import Process, process
 from support.worlds import SEGMENT
+from tiercel.core.beliefs.labels import label_of
+from tiercel.core.changes.steps import event_of, stepped
 from tiercel.core.policies.gated import GateSettings
+from tiercel.core.statistics.arms import ARM
+from tiercel.core.statistics.fold import fold
 from tiercel.domain.changes import GATE, Change, ChangeStatus
 from tiercel.domain.errors import AlreadyDecided
+from tiercel.domain.events import Feedback
+from tiercel.domain.request import RequestContext
 from tiercel.ports import Store
-from tiercel.services.changing.approvals import APPROVE, REJECT, Answer
+from tiercel.services.changing.approvals import APPROVE, REJECT, STOP, Answer
 from tiercel.testing import ManualClock
 
 ASKING = GateSettings(approval=True, approval_timeout_s=60.0)
@@ -103,3 +110,56 @@ def test_nobody_answers_and_it_is_over_by_the_clock(store: Store) -> None:
         assert (logged.revision, logged.evidence["status"]) == (2, "expired")
         assert first.only().stepped_at >= asked.requested_at + timedelta(seconds=60)
         assert first.tier == "cheap"
+
+
+def test_what_was_stopped_is_not_made_by_who_thought_it_was_done(store: Store) -> None:
+    """One process says stop while another, which does not know yet, says done: the change must not stand."""
+    clock, rolls = ManualClock(), GateSettings(rollout=True)
+    with process(store, clock, rolls) as first, process(store, clock, rolls) as second:
+        first.rate(0.2, 20)
+        second.learner.catch_up()
+        rolling = second.only()
+        done = event_of(stepped(rolling, ChangeStatus.DONE, clock.now(), "not seen to be worse"))
+        first.approvals.answer(rolling.id, STOP, by="ada", note="looks odd")
+        second.learner.record(done, timeout_s=10.0)
+        for each in (first, second):
+            each.look()
+            assert (each.only().status, each.only().decided_by) == (ChangeStatus.ROLLED_BACK, "ada")
+            assert each.tier == "cheap"
+        assert all(change.policy == GATE for change in store.recent_changes(10))
+
+
+def test_a_rollout_outlives_its_processes_with_what_it_was_rated(store: Store) -> None:
+    clock, rolls = ManualClock(), GateSettings(rollout=True, shares=(0.5, 1.0))
+    with process(store, clock, rolls) as first:
+        first.rate(0.2, 20)
+        for _ in range(30):
+            decision = first.router.decide(RequestContext(workflow="review", stage="analysis"))
+            arm = int(decision.proposal.details[ARM])
+            assert decision.propensity == decision.chosen.probability
+            rating = replace(
+                said(decision.id, 0.9 - 0.5 * arm, clock),
+                label=label_of(decision, decision.model, first.learner.knowledge),
+            )
+            first.learner.record(decision, rating, timeout_s=10.0)
+        before = first.approvals.compared(first.only())
+        assert before is not None
+        assert before.old.number + before.new.number == 30
+        assert before.new.number == 0 or before.new.mean == pytest.approx(0.4)
+    with process(store, clock, rolls) as second:
+        assert second.approvals.compared(second.only()) == before
+    store.rebuild(fold)
+    with process(store, clock, rolls) as third:
+        assert third.approvals.compared(third.only()) == before
+
+
+def said(decision_id: str, quality: float, clock: ManualClock) -> Feedback:
+    return Feedback(
+        id=f"said/{decision_id}",
+        recorded_at=clock.now(),
+        segment=SEGMENT,
+        tier="cheap",
+        quality=quality,
+        decision_id=decision_id,
+        source="user",
+    )

@@ -168,7 +168,8 @@ class Learner:
 
     def _idle(self) -> Mapping[int, str]:
         self.catch_up()
-        if self.clock.monotonic_s() - self._tidied_at_s >= HOUSEKEEPING_S:
+        # what has to be done to all parts of the store waits for all of them
+        if not self.store.missing and self.clock.monotonic_s() - self._tidied_at_s >= HOUSEKEEPING_S:
             self._tidied_at_s = self.clock.monotonic_s()
             self.tidy()
         return self.store.missing

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 from support.happenings import acknowledgement, at, notice
 from tiercel.core.statistics.fold import fold
+from tiercel.domain.events import Event
 from tiercel.ports import START, Store
 
 DAY_S = 86_400
 
 
 def test_the_trail_is_read_back_newest_first(store: Store) -> None:
-    trail = [notice(1, seconds=1), acknowledgement(1, seconds=2), notice(1, seconds=3, state="failed")]
+    trail: list[Event] = [notice(1, seconds=1), acknowledgement(1, seconds=2), notice(1, seconds=3, state="failed")]
     store.append(trail, fold)
     assert list(store.alert_trail(10)) == trail[::-1]
     assert list(store.alert_trail(2)) == trail[:0:-1]

@@ -162,9 +162,11 @@ def acknowledgement(number: int, *, seconds: float = 0.0, by: str = "ada") -> Ac
 def notice(number: int, *, seconds: float = 0.0, state: str = "claimed", claim: str = "") -> Notice:
     """A channel is told of that alert."""
     return Notice(
-        alert_id=f"alert_{number}",
-        occasion="fired",
         channel="chat",
+        subject=f'["high_latency", "model-{number}", [], ""]',
+        alert_id=f"alert_{number}",
+        severity="WARNING",
+        occasion="fired",
         recorded_at=at(seconds),
         state=state,
         attempt=1,

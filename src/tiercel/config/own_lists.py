@@ -11,7 +11,8 @@ from tiercel.config.problems import shown, unknown_key
 from tiercel.domain.alert_rule import AlertRule
 from tiercel.domain.errors import InvalidInput, Problem
 
-_ENTRIES: Mapping[str, type[AlertRule | NotifySettings]] = {"rules": AlertRule, "notify": NotifySettings}
+_Entry = type[AlertRule | NotifySettings]
+_ENTRIES: Mapping[str, _Entry] = {"rules": AlertRule, "notify": NotifySettings}
 Tables = dict[str, list[dict[str, Any]]]
 
 
@@ -32,12 +33,12 @@ def with_own_lists(raw: Mapping[str, Any]) -> tuple[Tables, list[Problem]]:
     return tables, problems
 
 
-def _entry(
-    name: str, i: int, of: type[AlertRule | NotifySettings], entry: Mapping[str, Any]
-) -> tuple[dict[str, Any], list[Problem]]:
+def _entry(name: str, i: int, of: _Entry, entry: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     known = {field.name: field for field in fields(of)}
     problems = [unknown_key((name, i, key), value, known) for key, value in entry.items() if key not in known]
-    kept = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items() if key in known}
+    kept: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in entry.items() if key in known
+    }
     missing = [key for key, field in known.items() if field.default is MISSING and key not in kept]
     problems += [Problem(f"{name}[{i}].{key}", "is required", "", "missing") for key in missing]
     if not missing:

@@ -86,11 +86,12 @@ class AlertRule:
     resolve_after_s: float | None = None
 
     def __post_init__(self) -> None:
-        problems = [*_scope_problems(self), *_figure_problems(self)]
+        of_figures = _figure_problems(self)
+        problems = [*_scope_problems(self), *of_figures]
         if not isinstance(self.metric, str) or self.metric not in frozenset(Metric):
             known = ", ".join(Metric)
             problems.append(Problem("metric", f"must be one of {known}", repr(self.metric)[:80], "unknown"))
-        else:
+        elif not {"warning", "error", "critical"} & {problem.path for problem in of_figures}:
             problems += _threshold_problems(self)
         if problems:
             raise InvalidInput(problems)

@@ -95,7 +95,7 @@ def rated(quality: float, number: int = 10) -> list[Event]:
         ("cost_usd_per_request", "warning", 0.5, ten(**HALF), "Cost per request $0.5 exceeds warning threshold $0.5"),
         ("cost_usd_per_request", "warning", 0.1, ten(), ""),
         ("spend_usd", "error", 4, ten(**HALF), "Spend $5.00 exceeds error threshold $4.00"),
-        ("spend_usd", "warning", 0.5, [call(**HALF)], "Spend $0.50 exceeds warning threshold $0.50"),
+        ("spend_usd", "warning", 0.5, [call(cost_usd=0.5)], "Spend $0.50 exceeds warning threshold $0.50"),
         ("spend_usd", "warning", 0, ten(), ""),
         ("rated_share", "warning", 0.1, [*ten(), rating(1.0)], f"Rated share of the calls 10.0% below {AT} 10.0%"),
         ("rated_share", "warning", 0.1, [*ten(), *rated(1.0, 2)], ""),
@@ -125,7 +125,9 @@ def test_the_worst_threshold_is_the_one() -> None:
 
 
 def test_each_model_that_a_glob_matches_has_an_incident_of_its_own() -> None:
-    slow = [call(model=model, latency_ms=900) for model in ("small", "small-2", "large") for _ in range(10)]
+    slow: list[Event] = [
+        call(model=model, latency_ms=900) for model in ("small", "small-2", "large") for _ in range(10)
+    ]
     rule = AlertRule(name="slow", metric="latency_p95_ms", model="small*", warning=500)
     keys = {AlertKey(AlertType.THRESHOLD_BREACH, model, (), "slow") for model in ("small", "small-2")}
     seen = found(slow, rule)

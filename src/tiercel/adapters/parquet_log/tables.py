@@ -128,9 +128,11 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         },
         "acknowledgements": {"alert_id": _TEXT, "recorded_at": _TIME, "by": _TEXT, "note": _TEXT},
         "notices": {
-            "alert_id": _TEXT,
-            "occasion": _TEXT,
             "channel": _TEXT,
+            "subject": _TEXT,
+            "alert_id": _TEXT,
+            "severity": _TEXT,
+            "occasion": _TEXT,
             "recorded_at": _TIME,
             "state": _TEXT,
             "attempt": _WHOLE,

@@ -168,6 +168,7 @@ def notice(told: Notice) -> dict[str, Any]:
     return {
         "alert_id": told.alert_id,
         "recorded_at": time(told.recorded_at),
+        "severity": told.severity,
         "occasion": told.occasion,
         "channel": told.channel,
         "state": told.state,

@@ -100,10 +100,10 @@ class Alerting:
             known = map(self._shown, self._history.values())
             return sorted(known, key=lambda alert: (alert.timestamp, alert.severity.rank, alert.id), reverse=True)
 
-    def logged(self) -> dict[AlertKey, Alert]:
-        """What is wrong now, as far as it is in the log: what others know as well."""
+    def logged(self) -> dict[AlertKey, Alert | None]:
+        """What is wrong now, by what it is about; None where the log, and so everyone else, has not got it yet."""
         with self._lock:
-            return {key: self._shown(alert) for key, alert in self._active.items() if alert.id not in self._told}
+            return {key: None if alert.id in self._told else alert for key, alert in self._active.items()}
 
     def alert(self, alert_id: str) -> Alert:
         """The alert of that id. Raises `UnknownAlert` where it is not in the history."""
@@ -256,10 +256,10 @@ class Alerting:
                 self._alarms[alert.key] = Alarm(None, alarm.breached_at_us, alarm.fired_at_us)
             return
         if stands is not None and self._are_one(stands, alert):
-            # two saw it at the same moment: for both the first of the two goes on, and the other never was
-            stands, alert = sorted((stands, alert), key=lambda one: (one.timestamp, one.alert_id))
-            self._tell(alert.resolved(alert.timestamp))
-            stands, alert = None, stands
+            # two saw it before either knew of the other: for both of them the later stands, whichever was heard last
+            other, alert = sorted((stands, alert), key=lambda one: (one.timestamp, one.alert_id))
+            self._tell(other.resolved(alert.timestamp))
+            stands = None
         # an alert of a clock that is ahead has not been active for a negative time
         age_us = max(0, micros(self._clock.now()) - micros(alert.timestamp))
         at_us = self._monotonic_us() - age_us

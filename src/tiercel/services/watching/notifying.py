@@ -32,6 +32,8 @@ from tiercel.services.watching.alerting import TRAIL_LIMIT, Alerting
 log = logging.getLogger("tiercel.notify")
 
 RECORD_S = 5.0
+SETTLE_S = 5.0
+"""How long after its end that is told."""
 _Place = tuple[str, AlertKey]
 _NOTHING = Told()
 
@@ -123,15 +125,20 @@ class Notifying:
             outlet.notifier.close()
 
     def _due(self, channel: Channel, now: datetime) -> dict[_Place, Owed]:
-        active = {key: alert for key, alert in self._alerting.logged().items() if channel.wants(alert)}
+        logged = self._alerting.logged()
+        active = {key: alert for key, alert in logged.items() if alert is not None and channel.wants(alert)}
         with self._lock:
             self._remember()
             told = {place[1]: told for place, told in self._told.items() if place[0] == channel.name}
         due: dict[_Place, Owed] = {}
         closed: list[Notice] = []
         for key in {**told, **active}:
+            if key in logged and logged[key] is None:
+                continue  # an alert of it is on its way into the log
             known = told.get(key, _NOTHING)
             what = owed(known, active.get(key), now, jitter=self._jitter[channel.name])
+            if what is not None and what.occasion == Occasion.RESOLVED and not self._settled(key, now):
+                continue
             if what is not None and what.occasion == Occasion.RESOLVED and not channel.resolve:
                 closed.append(_notice(channel, key, what, now, NoticeState.CLOSED))
             elif what is not None:
@@ -207,9 +214,18 @@ class Notifying:
                 rule=key.rule,
             )
         if what.occasion == Occasion.RESOLVED:
-            ends = [one.resolved_at for one in self._alerting.history if one.key == key and one.resolved_at]
-            alert = alert.resolved(max(ends, default=now))
+            alert = alert.resolved(self._ended_at(key) or now)
         return Tiding(what.occasion, alert)
+
+    def _settled(self, key: AlertKey, now: datetime) -> bool:
+        """Whether it is over for good: that it goes on under a new alert may be learned a moment after its end."""
+        ended_at = self._ended_at(key)
+        return ended_at is None or (now - ended_at).total_seconds() >= SETTLE_S
+
+    def _ended_at(self, key: AlertKey) -> datetime | None:
+        """When the last alert of it was over, as far as the history goes."""
+        ends = [one.resolved_at for one in self._alerting.history if one.key == key and one.resolved_at]
+        return max(ends, default=None)
 
     def _note_failed(self, status: ChannelStatus, won: Mapping[_Place, Owed], word: str) -> None:
         status.failed, status.error = status.failed + 1, word

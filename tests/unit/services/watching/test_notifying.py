@@ -18,6 +18,7 @@ from tiercel.domain.channel import Channel
 from tiercel.domain.errors import StoreUnavailable
 from tiercel.domain.incident import Notice
 from tiercel.domain.request import stage_segment
+from tiercel.services.watching.notifying import SETTLE_S
 from tiercel.testing import ManualClock
 
 QUIET = AlertThresholds(rapid_failures=100, consecutive_failures_warning=99, consecutive_failures_critical=100)
@@ -60,6 +61,8 @@ def test_it_is_told_once_and_its_end_once(
     assert message.title == "tiercel fired: WARNING high_latency"
     assert message.body.startswith("WARNING: P95 latency 7")
     clock.advance(1_300)
+    assert looked(watcher) == 0
+    clock.advance(SETTLE_S)
     assert [looked(watcher) for _ in range(3)] == [1, 0, 0]
     assert heard.messages[1].title == "tiercel resolved: WARNING high_latency"
     assert heard.messages[1].body.splitlines()[0] == message.body.splitlines()[0]
@@ -79,8 +82,9 @@ def test_it_is_told_again_when_it_becomes_worse_and_not_when_better(
     looked(watcher)
     assert watcher.alerting.active[0].severity == "WARNING"
     assert len(heard.said) == 2
-    clock.advance(1_300)
-    looked(watcher)
+    for pause_s in (1_300, SETTLE_S):
+        clock.advance(pause_s)
+        looked(watcher)
     assert heard.said[2:] == ["resolved CRITICAL high_latency"]
 
 

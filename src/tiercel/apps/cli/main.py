@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, str] = {
     "alerts": "What is wrong and what was: list, acknowledge, and rehearse rules over the log.",
     "recommend": "Which tier should serve a workflow's stage, and why.",
     "feedback": "Rate the answers of a stage's tier, or one answer.",
+    "loadtest": "Send traffic to a gateway, and report latency, failures, who answered, and what alerts were raised.",
 }
 """Every command with its line of help. `tiercel NAME` runs the `program` in the module tiercel.apps.cli.NAME."""
 

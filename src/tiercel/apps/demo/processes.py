@@ -1,7 +1,6 @@
-"""Starting and ending the demo's other processes: the upstream and the gateway.
+"""Starting and ending the other processes of the demo and of a load test: the upstream and the gateway.
 
-Each runs under a guard that ends it when this process is gone, so nothing outlives the demo, not even one that was
-killed.
+Each runs under a guard that ends it when this process is gone, so nothing outlives it, not even where it was killed.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _LAST_LINES = 15
 
 
 class NotStarted(TiercelError):
-    """A process of the demo did not start."""
+    """A process did not start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class Started:
 
     def _not_started(self, what: str) -> NotStarted:
         said = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
-        return NotStarted("\n".join([f"the demo's {self.name} {what}; it said:", *(said or ["nothing"])]))
+        return NotStarted("\n".join([f"the {self.name} {what}; it said:", *(said or ["nothing"])]))
 
 
 @contextmanager
@@ -69,7 +68,7 @@ def started(
             stderr=said,
             cwd=folder,
             env=dict(environment),
-            start_new_session=True,  # an interrupt from the terminal is the demo's, which ends the others in order
+            start_new_session=True,  # an interrupt from the terminal is this process's, which ends the others in order
         )
     try:
         yield Started(name, port, log, process)

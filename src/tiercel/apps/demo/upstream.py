@@ -15,12 +15,12 @@ import signal
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from tiercel.apps.demo.processes import HOST
 from tiercel.apps.demo.table import Prompt, latency_ms, prompts
 
-_REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 422: "Unprocessable Content"}
+_REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 422: "Unprocessable Content", 503: "Service Unavailable"}
 _WORDS = ("This ", "is ", "a ", "replay: ", "the ", "answer's ", "text ", "was ", "not ", "kept.")
 
 
@@ -54,6 +54,14 @@ class Scripted:
         documents: list[dict[str, Any]] = [{**head, "choices": [{"index": 0, **choice}]} for choice in said]
         documents.append({**head, "choices": [], "usage": self.completion["usage"]})
         return [*(b"data: " + json.dumps(document).encode() + b"\n\n" for document in documents), b"data: [DONE]\n\n"]
+
+
+class Answers(Protocol):
+    """Who knows what to answer."""
+
+    def answer(self, line: str, body: bytes) -> Scripted:
+        """The answer to a request, by its method and path and its body. Raises `Refused`."""
+        ...
 
 
 class Script:
@@ -117,7 +125,7 @@ def _response(status: int, body: bytes, kind: str = "application/json") -> bytes
     return head.encode() + body
 
 
-async def _reply(script: Script, line: str, body: bytes) -> AsyncIterator[bytes]:
+async def _reply(script: Answers, line: str, body: bytes) -> AsyncIterator[bytes]:
     """What to send, piece by piece, each when its time has come."""
     if line == "GET /health":
         yield _response(200, b'{"status":"ok"}')
@@ -144,7 +152,7 @@ def _chunk(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
-async def serve(script: Script, port: int) -> None:
+async def serve(script: Answers, port: int) -> None:
     """Serve on loopback until SIGTERM or SIGINT."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

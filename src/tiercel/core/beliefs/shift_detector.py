@@ -28,8 +28,8 @@ QUIET_US = 10_000_000
 """So long after a shift was found, or was over, no other is looked for: what flaps is told of now and then."""
 FEWEST_SAMPLES = 10
 _NEWEST = 40
-_FLOOR = 0.05
-"""The least standard deviation: .05 of quality, 5 % of what is counted on a log scale."""
+_FLOORS = {Metric.QUALITY: 0.05, Metric.LATENCY: 0.1, Metric.COST: 0.1}
+"""The least standard deviation: of quality, and of logarithms. Nobody asks after 5 % of what never varies."""
 _LARGEST, _SMALLEST = 3.0, 0.6
 """Of a shift in standard deviations, as far as the way back from it is concerned."""
 
@@ -59,6 +59,7 @@ class _Return:
 class _Place:
     """A model's metric in one segment, or everywhere. `reference` is the level before the last shift."""
 
+    floor: float
     level: Level = field(default_factory=Level)
     against: Level = field(default_factory=Level)
     skew: Skew = field(default_factory=lambda: Skew(DRIFT))
@@ -76,14 +77,14 @@ class _Place:
         """
         if len(self.level) < FEWEST_SAMPLES:
             return None
-        by_past = self.level.surprise(sample.value, _FLOOR)
+        by_past = self.level.surprise(sample.value, self.floor)
         self.skew.add(min(max(by_past, -CLIP), CLIP))
         by_past /= self.skew.factor
         if len(self.level) < minimum:
             return None
         if sample.expected is None or len(self.against) < minimum:
             return by_past
-        by_expectation = self.against.surprise(sample.value - sample.expected, _FLOOR)
+        by_expectation = self.against.surprise(sample.value - sample.expected, self.floor)
         return min(by_past, by_expectation, key=abs) if by_past * by_expectation > 0 else 0.0
 
     def away(self, value: float) -> float | None:
@@ -91,7 +92,7 @@ class _Place:
         reference = self.reference
         if reference is None or len(reference) < FEWEST_SAMPLES:
             return None
-        return (value - reference.mean) / reference.deviation(_FLOOR)
+        return (value - reference.mean) / reference.deviation(self.floor)
 
     def note(self, sample: Sample) -> None:
         self.level.add(sample.value)
@@ -177,7 +178,7 @@ class ShiftDetector:
         name = (metric, segment, model_id)
         place = self._places.get(name)
         if place is None:
-            place = self._places[name] = _Place()
+            place = self._places[name] = _Place(_FLOORS[metric])
             if len(self._places) > MAX_PLACES:
                 (old_metric, old_segment, old_model), _ = self._places.popitem(last=False)
                 self._drop_watch(old_metric, old_segment, old_model)

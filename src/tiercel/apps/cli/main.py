@@ -32,7 +32,7 @@ COMMANDS: Mapping[str, str] = {
     "ope": "What another policy would have achieved, estimated from logged and rated decisions.",
     "export": "Write what was logged since the last time as Parquet, by day.",
     "approvals": "Changes that wait for a yes, roll out, or did: list and answer them.",
-    "changes": "The audit log: what was changed, when, by whom and why.",
+    "changes": "The audit log: what was changed, when, by whom and why, newest first.",
     "alerts": "What is wrong and what was: list, acknowledge, and rehearse rules over the log.",
     "recommend": "Which tier should serve a workflow's stage, and why.",
     "feedback": "Rate the answers of a stage's tier, or one answer.",

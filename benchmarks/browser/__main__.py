@@ -35,6 +35,7 @@ def measured() -> dict[str, Any]:
         with served.callers(url):
             updates = looks.updates(browser, url)
             Console().print(updates)
+        with served.callers(url, served.CALM_S):
             hour = looks.hour(browser, url)
             Console().print(hour)
         version = browser.version

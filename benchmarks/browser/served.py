@@ -17,7 +17,8 @@ from tiercel import bootstrap
 from tiercel.apps.demo.processes import HOST, free_port, started
 from tiercel.core.statistics.fold import fold
 
-_PACE_S = 0.02
+BUSY_S, CALM_S = 0.02, 0.5
+"""The pause between two calls: for frames under load, and for an hour of readings, which wait for each commit."""
 
 
 def _config(port: int) -> str:
@@ -70,13 +71,13 @@ def gateway(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def callers(url: str) -> Iterator[None]:
+def callers(url: str, pace_s: float = BUSY_S) -> Iterator[None]:
     """Decisions with their outcomes and ratings, until the block is left."""
     enough = threading.Event()
 
     def call() -> None:
         number = 0
-        while not enough.wait(_PACE_S):
+        while not enough.wait(pace_s):
             number += 1
             made = _post(f"{url}/v1/decisions", {"workflow": f"w{number % 5}", "stage": f"s{number % 50}"})
             done = {"decision_id": made["id"], "success": True, "latency_ms": 300.0 + number % 200}

@@ -24,8 +24,9 @@ export function frontierChart(found) {
 }
 
 function pointsOf({ models, router }) {
-  const known = models.filter((model) => model.cost_usd !== null && model.quality !== null);
-  const points = known.map((model, i) => ({ ...model, name: model.model_id, colour: COLOURS[i % COLOURS.length] }));
+  // a model has the colour it has in the chart of shares, whether or not others are known
+  const coloured = models.map((model, i) => ({ ...model, name: model.model_id, colour: COLOURS[i % COLOURS.length] }));
+  const points = coloured.filter((model) => model.cost_usd !== null && model.quality !== null);
   if (router && router.cost_usd !== null && router.quality !== null) {
     points.push({ ...router, name: "the router", router: true });
   }

@@ -4,7 +4,7 @@ import { COLOURS, tierColour, timeChart } from "../charts.js";
 import { el } from "../dom.js";
 import { UNKNOWN, between, count, decimal, dollars, latency, percent, place, quality, signed } from "../format.js";
 import { frontierChart } from "../frontier.js";
-import { code, empty, heading, missing, panel, severity, share, tier } from "../parts.js";
+import { code, empty, heading, missing, panel, severity } from "../parts.js";
 import { answeredBy, served } from "../serving.js";
 import { table } from "../tables.js";
 

@@ -77,6 +77,9 @@ def test_the_share_of_a_model_that_degrades_leaves_and_returns() -> None:
     assert means[0] > 0.5
     assert means[1] < 0.3
     assert means[2] > 0.5
+    (drift,) = [alert for alert in found["alerts"] if (alert["rule"], alert["model"]) == ("quality", "bravo")]
+    assert drift["kind"] == "drift"
+    assert drift["resolved_s"] is not None
 
 
 def test_a_running_gateway_is_loaded_by_callers() -> None:

@@ -41,9 +41,7 @@ class DriftWatching:
         self._lock = threading.Lock()
         with self._lock:
             self._stop = learner.subscribe(self._learned)
-            for metric in self.settings.metrics:
-                for standing in learner.knowledge.standings(POLICIES[metric]):
-                    self._detector.adopt(shift_of(standing))
+            self._take_over()
 
     @property
     def open(self) -> list[Shift]:
@@ -54,6 +52,8 @@ class DriftWatching:
     def breaches(self, now_us: int) -> dict[AlertKey, Breach]:
         """What has drifted and is not over, for alerts. What was found since the last time is left to be logged."""
         with self._lock:
+            if self._epoch != self._learner.knowledge.epoch:
+                self._take_over()
             # what was found and is over already is told as that
             untold = {shift.place: shift for shift in (*self._untold, *self._detector.settle(now_us))}.values()
             self._untold = []
@@ -65,6 +65,14 @@ class DriftWatching:
     def close(self) -> None:
         """Stop following the learner; idempotent. The learner is not closed."""
         self._stop()
+
+    def _take_over(self) -> None:
+        """What stands, from before this process or from what others logged while it did not listen."""
+        knowledge = self._learner.knowledge
+        self._epoch = knowledge.epoch
+        for metric in self.settings.metrics:
+            for standing in knowledge.standings(POLICIES[metric]):
+                self._detector.adopt(shift_of(standing))
 
     def _tell(self, shift: Shift) -> None:
         place = drift_place(shift.segment, shift.model_id)

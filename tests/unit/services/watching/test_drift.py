@@ -165,6 +165,20 @@ def test_a_process_that_starts_takes_over_what_stands() -> None:
         gateway.learner.close()
 
 
+def test_what_stands_in_a_store_that_was_away_is_taken_over_when_it_is_back() -> None:
+    first = Gateway()
+    first.calls(100)
+    first.calls(30, latency_ms=800.0)
+    first.check()
+    second = Gateway()
+    second.learner.knowledge.replace(first.learner.knowledge.export())
+    assert second.drift.open == []
+    second.drift.breaches(micros(first.clock.now()))
+    assert second.drift.open == first.drift.open
+    for gateway in (first, second):
+        gateway.learner.close()
+
+
 def test_processes_that_find_the_same_log_it_once() -> None:
     first = Gateway()
     second = Gateway(first.store)

@@ -22,15 +22,16 @@ from tiercel.core.beliefs.forgetting import POLICIES, Metric, steady_since_us
 from tiercel.core.beliefs.priors import Priors
 from tiercel.core.beliefs.quality import QualityBeliefs
 from tiercel.core.policies.base import Situation
-from tiercel.core.statistics.fold import segment_model_key
+from tiercel.core.statistics.fold import model_key, segment_model_key
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.core.statistics.moments import NO_SHAPE
 from tiercel.domain.catalogue import DEFAULT_TIERS, ModelProfile
 from tiercel.domain.events import Event, Feedback, Outcome, StandingChange
+from tiercel.domain.request import Segment
 
 _CACHED_KINDS = 2_000
 _SUCCESS_WINDOW_US = 3_600_000_000
-_PRIOR_SUCCESSES = 2.0
+_PRIOR_CALLS = 2.0
 
 
 class Prospect(NamedTuple):
@@ -244,7 +245,7 @@ class Outlook:
             )
             latency_s = None if seen.mean_latency_ms is None else seen.mean_latency_ms / 1000.0
             newcomer, fallen = model_id in self._newcomers, model_id in self._fallen
-            answered = (seen.successes + _PRIOR_SUCCESSES) / (seen.requests + _PRIOR_SUCCESSES)
+            answered = _answered(knowledge, kind[0], model_id, situation.now_us)
             deviation = math.sqrt(variance)
             unproven = self._rated.get(model_id, 0.0) < self.settings.proven_ratings
             flat = Prospect(model, mean, deviation, cost_usd, latency_s, newcomer, fallen, answered, unproven)
@@ -254,3 +255,15 @@ class Outlook:
             self._views.clear()
         self._views[kind] = view
         return view
+
+
+def _answered(knowledge: Knowledge, segment: Segment, model_id: str, now_us: int) -> float:
+    """The share of calls that a model answers: of the last hour's in the segment, where few are as in all segments.
+
+    What is older does not count: a segment that leaves a failing model alone would never learn that it is mended.
+    """
+    since_us = now_us - _SUCCESS_WINDOW_US
+    everywhere = knowledge.outcomes(model_key(model_id)).summary(since_us, now_us=now_us)
+    here = knowledge.outcomes(segment_model_key(segment, model_id)).summary(since_us, now_us=now_us)
+    usual = (everywhere.successes + _PRIOR_CALLS) / (everywhere.requests + _PRIOR_CALLS)
+    return (here.successes + _PRIOR_CALLS * usual) / (here.requests + _PRIOR_CALLS)

@@ -18,7 +18,7 @@ _SECRET_VALUE = re.compile(
     r"\b(?:sk|pk|rk|gsk|xai|ghp|hf|AIza)[-_A-Z]\S{8,}|\bBearer\s|AKIA[0-9A-Z]{12}|[A-Za-z0-9+/=]{32,}"
 )
 _SHOWN = 80
-_LISTED = 12
+_LISTED = 20
 
 _EXPECTED: Mapping[str, tuple[str, str]] = {
     "missing": ("missing", "is required"),

@@ -166,7 +166,7 @@ def test_the_metrics_are_prometheus_text_of_bounded_size(http: TestClient) -> No
     assert values["tiercel_store_up", ""] == 1
     assert "tiercel_quality_mean" not in {name for name, _ in values}, "nothing was rated"
     labels = {part.partition("=")[0] for _, listed in values for part in listed.split(",") if part}
-    assert labels == {"model", "tier", "quantile", "version"}
+    assert labels == {"model", "tier", "quantile", "version", "status"}
 
 
 def test_the_names_of_models_are_escaped_in_metrics() -> None:

@@ -176,8 +176,11 @@ class Server:
         return [answer for _, answer in answered]
 
     def _follow(self, done: Iterable[Write]) -> None:
+        following = [command for write in done for command in write.following]
+        if not following:
+            return
         try:
-            self.ask(*(command for write in done for command in write.following))
+            self.ask(*following)
         except StoreError as error:
             if self._all_shown:
                 log.warning("what others may see of the ratings is not complete: %s", error)

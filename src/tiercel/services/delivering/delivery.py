@@ -51,7 +51,7 @@ class CommitSettings:
     max_buffered: int = 100_000
     first_retry_s: float = 0.05
     last_retry_s: float = 1.0
-    max_drained: int = 200
+    max_drained: int = 1_000
 
 
 class Delivery:

@@ -28,6 +28,7 @@ class Draining:
         self._most = most
         self._monotonic_s = monotonic_s
         self._hurried = False
+        self._left: float = inf
         self._next_at_s = -inf
         self._last_part = -1
 
@@ -53,7 +54,11 @@ class Draining:
             if now_s >= self._access.whole.retry_at_s:  # it was the outbox
                 self._access.unavailable(error, now_s)
         took_s = self._monotonic_s() - began_s
-        self._next_at_s = -inf if self._hurried else now_s + 2 * took_s
+        left = self._keeping.outbox.waiting if self._keeping.outbox else 0
+        # where more comes than goes, requests have to wait: else it would never end
+        rests = not self._hurried and left < self._left
+        self._left = left
+        self._next_at_s = now_s + 2 * took_s if rests else -inf
 
     def _drain_part(self, part: int, left: int, now_s: float) -> None:
         outbox, together = self._keeping.outbox, left

@@ -100,15 +100,25 @@ def test_two_who_call_it_by_other_names_still_tell_it_once(
     calls(store, clock, latency_ms=5_000)
     first, second, _ = watchers
     first.look()
+    first.learner.flush(10)
     clock.advance(0.2)
     # the second looks before it has learned of the first's
-    stood_still = second.learner.store
-    second.learner.knowledge.replace(stood_still.load()[0])
+    second.learner.knowledge.replace(store.load()[0])
     second.alerting.check()
     ids = {watcher.alerting.active[0].alert_id for watcher in (first, second)}
-    everyone(watchers)
-    everyone(watchers)
     assert len(ids) == 2
+    second.learner.flush(10)
+    due = [watcher.notifying._due(watcher.channel, clock.now()) for watcher in (first, second)]
+    assert all(due)
+    claimed = [
+        bool(watcher.notifying._claimed(watcher.channel, what))
+        for watcher, what in zip((first, second), due, strict=True)
+    ]
+    assert claimed.count(True) == 1
+    clock.advance(61)  # nobody sent what was claimed
+    calls(store, clock, latency_ms=5_000)
+    everyone(watchers)
+    everyone(watchers)
     assert heard.said == [FIRED]
     assert len({watcher.alerting.active[0].alert_id for watcher in watchers}) == 1
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from tiercel.core.adaptive import AdaptiveConfig, AdaptiveScorer
     from tiercel.core.assignment import AdaptiveAutoAssigner, AutoAssigner
     from tiercel.core.capability import CapabilityScorer
+    from tiercel.domain.alert_rule import AlertRule
     from tiercel.domain.alerts import Alert, AlertThresholds, AlertType, Severity
     from tiercel.domain.catalogue import Agent, ModelProfile, ModelTier, Price
     from tiercel.domain.decision import Candidate, Decision
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         ProviderError,
         StoreError,
         TiercelError,
+        UnknownAlert,
         UnknownDecision,
         UnknownModel,
     )
@@ -43,6 +45,7 @@ __all__ = [
     "Agent",
     "Alert",
     "AlertManager",
+    "AlertRule",
     "AlertThresholds",
     "AlertType",
     "AssignmentDecision",
@@ -71,6 +74,7 @@ __all__ = [
     "StoreError",
     "TierRecommendation",
     "TiercelError",
+    "UnknownAlert",
     "UnknownDecision",
     "UnknownModel",
     "Workflow",
@@ -84,6 +88,7 @@ _HOMES = {
     "Agent": "tiercel.domain.catalogue",
     "Alert": "tiercel.domain.alerts",
     "AlertManager": "tiercel.library.alerts",
+    "AlertRule": "tiercel.domain.alert_rule",
     "AlertThresholds": "tiercel.domain.alerts",
     "AlertType": "tiercel.domain.alerts",
     "AssignmentDecision": "tiercel.domain.matching",
@@ -114,6 +119,7 @@ _HOMES = {
     "StoreError": "tiercel.domain.errors",
     "TierRecommendation": "tiercel.domain.quality",
     "TiercelError": "tiercel.domain.errors",
+    "UnknownAlert": "tiercel.domain.errors",
     "UnknownDecision": "tiercel.domain.errors",
     "UnknownModel": "tiercel.domain.errors",
     "Workflow": "tiercel.library.workflow",

@@ -86,6 +86,9 @@ def _print_settings(shown: dict[str, Any]) -> None:
         (a["agent_id"], a["status"], _text(a["required"]), _text(a["preferred"]), a["min_context_length"])
         for a in shown["agents"]
     ]
+    rules = [(rule.pop("name"), rule.pop("metric"), _text(rule)) for rule in shown["rules"]]
+    _print_section("rules", ["name", "metric", "settings"], rules)
+    _print_section("notify", ["name", "settings"], [(one.pop("name"), _text(one)) for one in shown["notify"]])
     _print_section("agents", ["id", "status", "requires", "prefers", "context"], agents)
 
 

@@ -293,3 +293,26 @@ def test_closing_tells_what_nobody_knows_yet(processes: Processes) -> None:
     assert kept.status == "cancelled"
     assert 0 < STEP_S < BEAT_S
     assert status(here) == AgentStatus.OFFLINE
+
+
+def test_what_is_heard_while_the_others_are_asked_is_not_forgotten(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = processes.start()
+    here.beat("gpu_1", "running", progress=0.1)
+    read = processes.presence.beats
+
+    def meanwhile(now: datetime) -> Sequence[Beat]:
+        found = read(now)
+        processes.clock.advance(1)
+        here.beat("gpu_1", "running", progress=0.2)
+        return found
+
+    monkeypatch.setattr(processes.presence, "beats", meanwhile)
+    processes.step(here)
+    heard = here.state("gpu_1").beat
+    assert heard is not None
+    assert heard.progress == 0.2
+    monkeypatch.setattr(processes.presence, "beats", read)
+    processes.step(here)
+    assert [said.progress for said in read(processes.clock.now())] == [0.2]

@@ -26,6 +26,7 @@ def test_a_decision_says_everything(http: TestClient) -> None:
     assert decided["degraded"] is False
     assert "small" in decided["explanation"]
     read = http.get(f"/v1/decisions/{decided['id']}").json()
+    assert [candidate.pop("scores") is not None for candidate in read["candidates"]] == [True, True]
     assert {name: read[name] for name in decided} == decided
     assert (read["outcomes"], read["feedback"]) == ([], [])
     assert [entry["id"] for entry in http.get("/v1/decisions").json()["data"]] == [decided["id"]]

@@ -87,7 +87,7 @@ function audit(changes) {
   if (!changes.length) return panel("Audit log", el("p", { class: "quiet" }, "Nothing was changed yet."));
   const columns = [
     { name: "When", short: true, cell: (row) => moment(row.changed_at) },
-    { name: "What", cell: (row) => words(row.kind) },
+    { name: "What", short: true, cell: (row) => words(row.kind) },
     { name: "Where", cell: place },
     { name: "Change", short: true, cell: change },
     { name: "Who", cell: (row) => (row.by === "tiercel" ? "tiercel, by itself" : (row.by ?? "the log does not say")) },

@@ -108,9 +108,9 @@ def access_keys(settings: Settings, environment: Mapping[str, str] = PROCESS) ->
 
 
 def check_keys(settings: Settings, environment: Mapping[str, str] = PROCESS) -> None:
-    """Raise `ConfigurationError` with what is wrong with every key, the providers' and the gateway's."""
+    """Raise `ConfigurationError` with what is wrong with every variable: of keys, of headers, of channels."""
     problems: list[Problem] = []
-    for read in (provider_keys, access_keys, telemetry_headers):
+    for read in (provider_keys, access_keys, telemetry_headers, notify_values):
         try:
             read(settings, environment)
         except ConfigurationError as error:

@@ -208,7 +208,7 @@ def _standing(row: Mapping[str, Any]) -> StandingChange:
 
 
 def _alert_row(alert: Alert) -> Row:
-    return {**_members(alert), **_place(alert.segment)}
+    return {**_members(alert), **_place(alert.segment), "rule": alert.rule or None}
 
 
 def _alert(row: Mapping[str, Any]) -> Alert:
@@ -220,6 +220,7 @@ def _alert(row: Mapping[str, Any]) -> Alert:
         message=row["message"],
         model_id=row["model_id"],
         segment=tuple(row["segment"]),
+        rule=row["rule"] or "",
         metric_value=row["metric_value"],
         threshold_value=row["threshold_value"],
         resolved_at=None if row["resolved_at"] is None else _time(row["resolved_at"]),

@@ -122,6 +122,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             "message": _TEXT,
             "model_id": _TEXT,
             **_PLACE,
+            "rule": _TEXT,
             "metric_value": _NUMBER,
             "threshold_value": _NUMBER,
             "resolved_at": _TIME,
@@ -149,6 +150,8 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         },
     }.items()
 }
+_LATER = frozenset({"rule"})
+"""Columns that tables did not have from the beginning."""
 
 
 def batch_of(table: str, rows: Sequence[Row]) -> Any:  # noqa: ANN401 - pyarrow has no types
@@ -166,11 +169,19 @@ def read(path: Path, table: str) -> Iterator[Row]:
     """The rows of a file, times in microseconds since the epoch. Raises `InvalidInput`."""
     schema = pa.schema([_with_whole_times(field) for field in SCHEMAS[table]])
     try:
-        found = parquet.ParquetFile(path).read(columns=schema.names).select(schema.names).cast(schema)
+        found = _with_later_columns(parquet.ParquetFile(path).read(), schema).select(schema.names).cast(schema)
     except (pa.ArrowException, KeyError, OSError) as error:
         raise InvalidInput(f"{path} cannot be read as a part of an export: {error}") from error
     for batch in found.to_batches(max_chunksize=_READ):
         yield from batch.to_pylist()
+
+
+def _with_later_columns(found: pa.Table, schema: pa.Schema) -> pa.Table:
+    """An export of an older version lacks what events have learned to say since: that is not known of its own."""
+    for field in schema:
+        if field.name in _LATER and field.name not in found.column_names:
+            found = found.append_column(field, pa.nulls(len(found), field.type))
+    return found
 
 
 def _with_whole_times(field: pa.Field) -> pa.Field:

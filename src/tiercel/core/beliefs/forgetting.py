@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from tiercel.core.beliefs.change import model_segment
+from tiercel.core.statistics.buckets import CLOCKS_APART_US
 from tiercel.core.statistics.fold import segment_model_key
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.events import StandingChange
@@ -46,17 +47,19 @@ def place_of(standing: StandingChange) -> tuple[Segment, str]:
     return tuple(segment), model_id
 
 
-def steady_since_us(knowledge: Knowledge, metric: Metric, segment: Segment, models: Iterable[str]) -> int:
+def steady_since_us(knowledge: Knowledge, metric: Metric, segment: Segment, models: Iterable[str], now_us: int) -> int:
     """Since when, in microseconds, none of `models` drifted in that segment; 0 if they never did. A microsecond each.
 
-    Of each model the last drift counts, in this segment or in all.
+    Of each model the last drift counts, in this segment or in all; not one that a clock that was ahead stamped: it does
+    not tell what came after it.
     """
     policy, since_us = POLICIES[metric], 0
     for model_id in models:
         for place in (segment_model_key(segment, model_id), model_segment(model_id)):
             standing = knowledge.standing(policy, place)
             if standing is not None:
-                since_us = max(since_us, int(standing.evidence.get("since_us", 0)))
+                its_us = int(standing.evidence.get("since_us", 0))
+                since_us = max(since_us, its_us) if its_us <= now_us + CLOCKS_APART_US else since_us
     return since_us
 
 

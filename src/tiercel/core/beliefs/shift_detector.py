@@ -152,10 +152,10 @@ class ShiftDetector:
     def settle(self, now_us: int) -> list[Shift]:
         """The shifts that have stood so long that they are what is usual now."""
         settled = []
+        after_us = round(self.settings.new_normal_after_s * 1e6)
         for place in self._places.values():
-            if place.open is not None and now_us - place.open.shift.at_us >= round(
-                self.settings.new_normal_after_s * 1e6
-            ):
+            # likewise: nothing stands until a time that a clock that was ahead told
+            if place.open is not None and abs(now_us - place.open.shift.at_us) >= after_us:
                 settled.append(replace(place.open.shift, state=State.SETTLED, at_us=now_us))
                 place.open = None
         return settled
@@ -194,7 +194,8 @@ class ShiftDetector:
                 del self._watches[metric, segment]
 
     def _found(self, place: _Place, sample: Sample, surprise: float | None) -> Shift | None:
-        if surprise is None or sample.at_us - place.turned_us < QUIET_US:
+        # in either direction: a clock that was ahead when the last one was found must silence nothing until that time
+        if surprise is None or abs(sample.at_us - place.turned_us) < QUIET_US:
             return None
         name = (sample.metric, sample.segment)
         watch = self._watches.get(name)

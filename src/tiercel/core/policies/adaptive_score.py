@@ -68,8 +68,9 @@ class ObservedScores:
     def _score(self, model: ModelProfile, situation: Situation) -> float:
         settings, config = self.settings, self.settings.config
         recent = situation.knowledge.outcomes(segment_model_key(situation.segment, model.model_id))
-        drifted_us = steady_since_us(situation.knowledge, Metric.LATENCY, situation.segment, (model.model_id,))
-        since_us = max(situation.now_us - round(settings.window_s * 1e6), drifted_us)
+        segment, models, now_us = situation.segment, (model.model_id,), situation.now_us
+        drifted_us = steady_since_us(situation.knowledge, Metric.LATENCY, segment, models, now_us)
+        since_us = max(now_us - round(settings.window_s * 1e6), drifted_us)
         seen = recent.summary(since_us, config.min_requests_for_performance, now_us=situation.now_us)
         rate, latency_ms = seen.success_rate, seen.mean_latency_ms
         if rate is not None and model.model_id == situation.incumbent:

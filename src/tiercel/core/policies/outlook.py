@@ -239,7 +239,7 @@ class Outlook:
             model_id = model.model_id
             ratings = ratings_now(knowledge, kind, model_id, self._basis, self._evidence.before)
             mean, variance = quality.expect(kind, model_id, ratings)
-            drifted_us = steady_since_us(knowledge, Metric.LATENCY, kind[0], (model_id,))
+            drifted_us = steady_since_us(knowledge, Metric.LATENCY, kind[0], (model_id,), situation.now_us)
             seen = knowledge.outcomes(segment_model_key(kind[0], model_id)).summary(
                 max(situation.now_us - _SUCCESS_WINDOW_US, drifted_us), 10, now_us=situation.now_us
             )

@@ -159,7 +159,8 @@ class TierRulesPolicy(BasePolicy):
     ) -> RatingSummary:
         """The ratings of a tier in the window, since none of its models' quality drifted."""
         settings, (since_us, now_us) = self.settings, window_us
-        drifted_us = steady_since_us(knowledge, Metric.QUALITY, segment, [model.model_id for model in models])
+        names = [model.model_id for model in models]
+        drifted_us = steady_since_us(knowledge, Metric.QUALITY, segment, names, now_us)
         since_us = max(since_us, drifted_us)
         ratings = knowledge.ratings(segment_tier_key(segment, tier))
         return ratings.summary(since_us=since_us, now_us=now_us, enough=_ENOUGH, trusted=settings.trusted_sources)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
+from dataclasses import replace
 
 from tiercel.core.alert_rules import Breach
 from tiercel.core.beliefs.forgetting import METRICS, POLICIES, Metric, drift_place
@@ -77,8 +78,11 @@ class DriftWatching:
     def _tell(self, shift: Shift) -> None:
         place = drift_place(shift.segment, shift.model_id)
         held = self._learner.knowledge.standing(POLICIES[shift.metric], place)
-        if held is not None and held.evidence.get("turns", 0) >= shift.turns and held.current == shift.state:
+        told = 0 if held is None else int(held.evidence.get("turns", 0))
+        if held is not None and told >= shift.turns and held.current == shift.state:
             return  # another process was first
+        # the detector forgets what it did not hear of for long; what calls cost is counted in turns, which go on only
+        shift = replace(shift, turns=max(shift.turns, told + (shift.state is not State.SETTLED)))
         revision = max(held.revision if held is not None else 0, self._revisions.get(shift.place, 0)) + 1
         self._revisions[shift.place] = revision
         standing = standing_of(shift, held.current if held is not None else State.STEADY, revision)

@@ -228,6 +228,18 @@ def test_what_flaps_is_told_of_now_and_then() -> None:
     assert turns <= 2 * 2 * 200 / 10
 
 
+def test_a_clock_that_was_ahead_silences_nothing_and_leaves_nothing_open() -> None:
+    detector, course = ShiftDetector(DriftSettings(new_normal_after_s=3_600)), Course()
+    year_us = 365 * 86_400 * SECOND_US
+    course.at_us = year_us
+    told(detector, course.around({(DRAFT, "m"): 0.8}, 200))
+    told(detector, course.around({(DRAFT, "m"): 0.6}, 60))
+    course.at_us = 0
+    assert [shift.state for shift in detector.settle(0)] == [State.SETTLED]
+    told(detector, course.around({(DRAFT, "m"): 0.6}, 60))
+    assert told(detector, course.around({(DRAFT, "m"): 0.3}, 60)) == [(EVERYWHERE, "m", State.DRIFTED)]
+
+
 def test_made_up_segments_do_not_fill_the_memory() -> None:
     detector = ShiftDetector()
     for i in range(MAX_PLACES + 500):

@@ -82,6 +82,8 @@ def test_a_stage_moves_on_the_ratings_since_quality_drifted() -> None:
     told = knowing(*ratings, drifted(Metric.QUALITY, 25))
     assert policy.review(SEGMENT, MODELS, patient, micros(at(50))) is None
     change = policy.review(SEGMENT, MODELS, told, micros(at(50)))
+    ahead = knowing(*ratings, drifted(Metric.QUALITY, 25), drifted(Metric.QUALITY, 900_000, segment=()))
+    assert policy.review(SEGMENT, MODELS, ahead, micros(at(50))) == change  # a clock that was ahead says nothing
     assert change is not None
     assert (change.previous, change.current) == ("cheap", "capable")
 

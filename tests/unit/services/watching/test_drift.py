@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from tiercel.adapters.memory_store import MemoryStore
 from tiercel.core.beliefs.costs import CostBeliefs
 from tiercel.core.beliefs.forgetting import Metric, steady_since_us
 from tiercel.core.beliefs.shift import DriftSettings, State
+from tiercel.core.beliefs.shift_detector import MAX_PLACES
 from tiercel.core.statistics.fold import micros
 from tiercel.domain.alerts import Alert, AlertThresholds, AlertType, Severity
 from tiercel.domain.catalogue import ModelProfile
@@ -115,14 +117,19 @@ def test_it_stands_in_the_log_with_since_when(gateway: Gateway) -> None:
     changed_us = micros(gateway.clock.now())
     gateway.calls(30, latency_ms=800.0)
     gateway.check()
-    since_us = steady_since_us(gateway.learner.knowledge, Metric.LATENCY, STAGE, ["small"])
+
+    def steady(model: str) -> int:
+        now_us = micros(gateway.clock.now())
+        return steady_since_us(gateway.learner.knowledge, Metric.LATENCY, STAGE, [model], now_us)
+
+    since_us = steady("small")
     assert changed_us - 80e6 <= since_us <= changed_us + 80e6
-    assert steady_since_us(gateway.learner.knowledge, Metric.LATENCY, STAGE, ["large"]) == 0
+    assert steady("large") == 0
     gateway.calls(20)
     gateway.check()
     (standing,) = gateway.learner.knowledge.standings("drift-latency")
     assert (standing.previous, standing.current, standing.revision) == (State.DRIFTED, State.BACK, 2)
-    assert steady_since_us(gateway.learner.knowledge, Metric.LATENCY, STAGE, ["small"]) > since_us
+    assert steady("small") > since_us
 
 
 def test_quality_is_watched_where_nobody_expects_anything(gateway: Gateway) -> None:
@@ -216,3 +223,26 @@ def test_the_new_level_is_usual_after_an_hour(gateway: Gateway) -> None:
     assert gateway.drift.open == []
     (standing,) = gateway.learner.knowledge.standings("drift-latency")
     assert standing.current == State.SETTLED
+
+
+def test_turns_go_on_where_the_detector_has_forgotten_the_place(gateway: Gateway) -> None:
+    def told() -> tuple[str, int]:
+        (standing,) = gateway.learner.knowledge.standings("drift-latency")
+        return standing.current, standing.evidence["turns"]
+
+    gateway.calls(100)
+    gateway.calls(30, latency_ms=800.0)
+    gateway.check()
+    gateway.calls(20)
+    gateway.check()
+    assert told() == (State.BACK, 2)
+    others = [gateway.call("small", 400.0, 0.001) for _ in range(MAX_PLACES)]
+    others = [replace(call, segment=stage_segment("w", str(i)), model=f"m{i}") for i, call in enumerate(others)]
+    gateway.record(others)
+    gateway.calls(100)
+    gateway.calls(30, latency_ms=800.0)
+    gateway.check()
+    assert told() == (State.DRIFTED, 3)
+    gateway.calls(20)
+    gateway.check()
+    assert told() == (State.BACK, 4)

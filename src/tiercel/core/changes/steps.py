@@ -84,6 +84,12 @@ def stepped(
     return replace(further, decided_by=actor, decided_at=now, note=note)
 
 
+def expired(change: Change) -> Change:
+    """The same, over since its time was: nobody answered. The same in every process that concludes so."""
+    at = change.expires_at or change.stepped_at
+    return stepped(change, ChangeStatus.EXPIRED, at, "nobody answered in time, which counts as a rejection")
+
+
 def event_of(change: Change) -> StandingChange:
     """The step as it is logged."""
     return StandingChange(

@@ -20,10 +20,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from tiercel.core.changes.comparison import Comparison, compared
-from tiercel.core.changes.steps import change_of, event_of, requested, stepped, wanted_of
+from tiercel.core.changes.steps import change_of, event_of, expired, requested, stepped, wanted_of
 from tiercel.core.policies.base import Mixture, Policy, Situation
-from tiercel.core.policies.wrapper import WrapperPolicy
+from tiercel.core.policies.switched import SwitchedPolicy
+from tiercel.core.policies.wrapper import WrapperPolicy, innermost
 from tiercel.core.statistics.arms import STEP
+from tiercel.core.statistics.buckets import CLOCKS_APART_US
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.catalogue import DEFAULT_TIERS, ModelProfile
 from tiercel.domain.changes import GATE, POLICY_SWITCH, Change, ChangeStatus
@@ -107,9 +109,13 @@ class GatedPolicy(WrapperPolicy):
         return self.settings.only_down and known and tiers.index(wanted.current) > tiers.index(wanted.previous)
 
     def _answered(self, change: Change, wanted: StandingChange, now: datetime) -> bool:
-        """Whether this was refused so lately that it is not asked for again."""
+        """Whether this was refused so lately that it is not asked for again.
+
+        What a clock stamped while it was ahead does not tell when that was.
+        """
         same = (change.policy, change.previous, change.current) == (wanted.policy, wanted.previous, wanted.current)
-        return same and change.refused and (now - change.stepped_at).total_seconds() < self.settings.ask_again_s
+        age_s = (now - change.stepped_at).total_seconds()
+        return same and change.refused and -CLOCKS_APART_US / 1e6 <= age_s < self.settings.ask_again_s
 
     def _next(
         self, change: Change, wanted: StandingChange | None, knowledge: Knowledge, now: datetime
@@ -118,9 +124,11 @@ class GatedPolicy(WrapperPolicy):
         pending = change.status is ChangeStatus.PENDING
         over = ChangeStatus.EXPIRED if pending else ChangeStatus.ROLLED_BACK
         if change.overdue(now):
-            return stepped(change, over, now, "nobody answered in time, which counts as a rejection")
+            return expired(change)
         if _stands(change, knowledge):
             return stepped(change, over, now, "the segment was changed past the gate")
+        if not self._makes(change, knowledge):
+            return stepped(change, over, now, f"withdrawn: the route's policy is now {self.inner.name}")
         if wanted is not None and (wanted.policy, wanted.current) != (change.policy, change.current):
             return stepped(change, over, now, f"withdrawn: now {wanted.current} is wanted ({wanted.reason})")
         if pending:
@@ -129,6 +137,12 @@ class GatedPolicy(WrapperPolicy):
             rolling = stepped(change, ChangeStatus.ROLLING, now, "")
             return self._begun(rolling)
         return self._rolled(change, compared(knowledge, change), now)
+
+    def _makes(self, change: Change, knowledge: Knowledge) -> bool:
+        """Whether the wrapped policy still is one that makes such changes: the route may have been given another."""
+        if change.policy == POLICY_SWITCH:
+            return isinstance(self.inner, SwitchedPolicy)
+        return innermost(self.inner, change.segment, knowledge).name == change.policy
 
     def _rolled(self, change: Change, seen: Comparison, now: datetime) -> Change | None:
         tolerance = self.settings.tolerance

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from tiercel.core.changes.comparison import Comparison, compared
-from tiercel.core.changes.steps import allowed, change_of, event_of, stepped
+from tiercel.core.changes.steps import allowed, change_of, event_of, expired, stepped
 from tiercel.domain.changes import AUTOMATIC, GATE, Change, ChangeStatus
 from tiercel.domain.errors import AlreadyDecided, InvalidInput, NotFound, Problem, StoreError, StoreUnavailable
 from tiercel.domain.events import StandingChange
@@ -99,7 +99,7 @@ class Approvals:
         for step in self._learner.knowledge.standings(GATE):
             change = change_of(step)
             if change.segment not in due and change.overdue(now):
-                due[change.segment] = event_of(_expired(change))
+                due[change.segment] = event_of(expired(change))
         if due:
             self._learner.leave(*due.values())
 
@@ -122,14 +122,7 @@ class Approvals:
         return next((change_of(step) for step in steps if step.evidence["id"] == change_id), None)
 
     def _as_of_now(self, change: Change) -> Change:
-        return _expired(change) if change.overdue(self._learner.clock.now()) else change
-
-
-def _expired(change: Change) -> Change:
-    """The same, over since its time was."""
-    at = change.expires_at or change.stepped_at
-    reason = "nobody answered in time, which counts as a rejection"
-    return stepped(change, ChangeStatus.EXPIRED, at, reason)
+        return expired(change) if change.overdue(self._learner.clock.now()) else change
 
 
 def _became(change: Change) -> str:

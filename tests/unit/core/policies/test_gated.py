@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -88,6 +89,15 @@ def test_what_was_refused_is_not_asked_at_the_next_rating(answered: ChangeStatus
     played.play(200)
     assert change_in(played).status is answered
     assert tier_in(played) is None
+
+
+def test_what_was_refused_by_a_clock_that_was_ahead_is_asked_again_by_the_right_time() -> None:
+    played = world(GateSettings(approval=True), GOOD)
+    asked = until_asked(played)
+    ahead = stepped(asked, ChangeStatus.REJECTED, played.clock.now() + timedelta(days=4_000), "no", actor="ada")
+    played.knowledge.add(fold([event_of(ahead)]))
+    played.review()
+    assert change_in(played).status is ChangeStatus.PENDING
 
 
 def test_a_request_is_withdrawn_when_it_is_no_longer_wanted() -> None:
@@ -234,6 +244,25 @@ def test_a_policy_is_handed_over_like_a_tier() -> None:
     assert standing is not None
     assert standing.current == "new"
     assert played.propose().greedy == "large"
+
+
+def test_a_rollout_ends_when_its_route_is_given_another_policy() -> None:
+    played = world(ROLLOUT, GOOD)
+    asked = until_asked(played)
+    served_by_old = World(GatedPolicy(Old("small"), ROLLOUT), quality=lambda _model, _n: 0.9)
+    served_by_old.knowledge.add(fold([event_of(asked)]))
+    served_by_old.review()
+    over = change_in(served_by_old)
+    assert (over.status, over.step_reason) == (
+        ChangeStatus.ROLLED_BACK,
+        "withdrawn: the route's policy is now old",
+    )
+    switching = World(GatedPolicy(SwitchedPolicy(New("large"), Old("small")), ROLLOUT), quality=lambda _model, _n: 0.9)
+    handed_over = until_asked(switching)
+    served_by_old = World(GatedPolicy(New("large"), ROLLOUT), quality=lambda _model, _n: 0.9)
+    served_by_old.knowledge.add(fold([event_of(handed_over)]))
+    served_by_old.review()
+    assert change_in(served_by_old).status is ChangeStatus.ROLLED_BACK
 
 
 def test_other_segments_are_left_alone() -> None:

@@ -67,11 +67,16 @@ def written(content: Mapping[str, Any]) -> str:
         ),
         ("nodes of the page then", f"{begun['nodes']:,.0f} and {ended['nodes']:,.0f}"),
     )
+    cut = ""
+    if ended["reads"] < looks.READS_OF_AN_HOUR:
+        cut = (
+            f"\nThe machine was busy: the hour ended after {ended['reads']:,} of {looks.READS_OF_AN_HOUR:,} readings.\n"
+        )
     table = "\n".join(["| what | measured |", "|---|---|", *(f"| {what} | {figure} |" for what, figure in rows)])
     return (
         f"With {figures['decisions']:,} decisions of a month in SQLite, on {machine['cores']} shared cores "
         f"({machine['processor']}), browser, gateway and callers on the same ones, Chromium {figures['chromium']}, "
-        f"commit {content['commit']}:\n\n{table}\n"
+        f"commit {content['commit']}:\n\n{table}\n{cut}"
     )
 
 

@@ -51,7 +51,10 @@ def _files(folder: Path) -> list[_File]:
     found = []
     for path in folder.iterdir():
         if path.suffix == ".json":
-            status = path.stat()
+            try:
+                status = path.stat()
+            except FileNotFoundError:  # removed since it was listed, or a link to nothing
+                continue
             if stat.S_ISREG(status.st_mode):
                 found.append(_File(path, status.st_mtime_ns, status.st_size))
     return sorted(found, key=lambda file: (-file.changed_ns, file.path.name))[:MAX_FILES]
@@ -74,25 +77,30 @@ def _result(file: _File) -> dict[str, Any]:
         held = msgspec.json.decode(file.path.read_bytes())
     except OSError as error:
         return {**described, "problem": f"cannot be read: {error.strerror}"}
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         return {**described, "problem": f"is no JSON: {str(error)[:200]}"}
-    if not isinstance(held, dict) or not isinstance(held.get("policies"), dict):
+    if not isinstance(held, dict) or not _is_figures(held.get("policies")):
         return {**described, "problem": "is no result of tiercel evaluate or tiercel ope: it has no policies"}
     kept = _of_log(held) if "logged" in held else _of_table(held)
     return {**described, "policies": held["policies"], **kept}
+
+
+def _is_figures(held: object) -> bool:
+    """Whether it holds figures by name."""
+    return isinstance(held, dict) and all(isinstance(figures, dict) for figures in held.values())
 
 
 def _of_table(held: Mapping[str, Any]) -> dict[str, Any]:
     """A replay over a table of outcomes."""
     table = held.get("table")
     details = table if isinstance(table, dict) else {}
-    models = details.get("models")
+    models, settings, baselines = details.get("models"), held.get("settings"), held.get("baselines")
     said = f"{details.get('queries', '?')} queries, {len(models) if isinstance(models, dict) else '?'} models"
     return {
         "kind": "evaluate",
         "table": said,
-        "settings": held.get("settings") or {},
-        "baselines": held.get("baselines") or {},
+        "settings": settings if isinstance(settings, dict) else {},
+        "baselines": baselines if _is_figures(baselines) else {},
     }
 
 
@@ -103,5 +111,5 @@ def _of_log(held: Mapping[str, Any]) -> dict[str, Any]:
         "kind": "ope",
         "table": held.get("log"),
         "settings": {name: held[name] for name in names if name in held},
-        "baselines": {"as logged": held["logged"]},
+        "baselines": {"as logged": held["logged"]} if isinstance(held["logged"], dict) else {},
     }

@@ -38,6 +38,7 @@ def test_both_kinds(tmp_path: Path) -> None:
     keep(tmp_path, "estimate.json", ESTIMATED, age=5)
     (tmp_path / "notes.txt").write_text("no result")
     (tmp_path / "folder.json").mkdir()
+    (tmp_path / "link.json").symlink_to("gone.json")
     (replay, estimate), note = Evaluations(str(tmp_path)).newest()
     assert note is None
     assert (replay["name"], replay["kind"], replay["table"]) == ("replay", "evaluate", "7 queries, 2 models")
@@ -56,7 +57,9 @@ def test_both_kinds(tmp_path: Path) -> None:
         ("{", "is no JSON"),
         ('{"a": NaN}', "is no JSON"),
         ("\udcff".encode("utf-8", "surrogateescape").decode("latin-1"), "is no JSON"),
+        ("[" * 100_000, "is no JSON"),
         ("[]", "is no result"),
+        ({"policies": {"a": 3}}, "is no result"),
         ({"policies": []}, "is no result"),
         (" " * (MAX_BYTES + 1), "is larger than 5,000,000 bytes"),
     ],

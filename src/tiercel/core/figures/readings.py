@@ -40,6 +40,11 @@ def is_model_key(key: Key) -> bool:
     return len(key) == 5 and key[0] == "stage" and key[3] == "model"
 
 
+def is_tier_key(key: Key) -> bool:
+    """Whether it is that of a tier within a workflow's stage."""
+    return len(key) == 5 and key[0] == "stage" and key[3] == "tier"
+
+
 def models_of(state: State, place: Place) -> Iterator[tuple[str, Buckets]]:
     """Each model with its buckets there; a model comes once for each stage."""
     for key, buckets in state.items():

@@ -194,7 +194,8 @@ def _cost_of(own: Costs, whole: Costs) -> _Cost | None:
 def _priced(price: Price | None, others: Iterable[Tally], n: int) -> _Cost | None:
     """By its price, as if its answers were as long as those given."""
     tallies = list(others)
-    calls = max(sum(tally.requests for tally in tallies), n)
+    # a call that failed took no tokens that are known, and is none of the n
+    calls = max(sum(tally.successes for tally in tallies), n)
     prompt_tokens = sum(tally.prompt_tokens for tally in tallies)
     completion_tokens = sum(tally.completion_tokens for tally in tallies)
     if price is None or not (prompt_tokens or completion_tokens):

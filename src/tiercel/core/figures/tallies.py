@@ -133,10 +133,11 @@ class Costs:
 class Tally:
     """What calls of a model did in a window, and how they were rated in another, longer one."""
 
-    __slots__ = ("completion_tokens", "costs", "prompt_tokens", "rated", "requests")
+    __slots__ = ("completion_tokens", "costs", "prompt_tokens", "rated", "requests", "successes")
 
     def __init__(self) -> None:
         self.requests = 0
+        self.successes = 0
         self.prompt_tokens = 0
         self.completion_tokens = 0
         self.costs = Costs()
@@ -145,6 +146,7 @@ class Tally:
     def add_calls(self, sums: Sums) -> None:
         """Add the calls of one time bucket."""
         self.requests += sums.requests
+        self.successes += sums.successes
         self.prompt_tokens += sums.prompt_tokens
         self.completion_tokens += sums.completion_tokens
         self.costs.add(sums.costed, sums.cost_nano, sums.cost_sq_atto)
@@ -152,6 +154,7 @@ class Tally:
     def merge(self, other: Tally) -> None:
         """Add what `other` holds."""
         self.requests += other.requests
+        self.successes += other.successes
         self.prompt_tokens += other.prompt_tokens
         self.completion_tokens += other.completion_tokens
         self.costs.merge(other.costs)
@@ -165,6 +168,7 @@ def remainder(whole: Tally, parts: Iterable[Tally]) -> Tally:
     costs, cost_nano, cost_sq_atto = whole.costs.count, whole.costs.cost_nano, whole.costs.cost_sq_atto
     for part in parts:
         rest.requests -= part.requests
+        rest.successes -= part.successes
         rest.prompt_tokens -= part.prompt_tokens
         rest.completion_tokens -= part.completion_tokens
         rest.rated.merge(part.rated, -1)

@@ -121,22 +121,26 @@ class GatedPolicy(WrapperPolicy):
         self, change: Change, wanted: StandingChange | None, knowledge: Knowledge, now: datetime
     ) -> Change | None:
         """One step further, if it is time for one."""
-        pending = change.status is ChangeStatus.PENDING
-        over = ChangeStatus.EXPIRED if pending else ChangeStatus.ROLLED_BACK
         if change.overdue(now):
             return expired(change)
-        if _stands(change, knowledge):
-            return stepped(change, over, now, "the segment was changed past the gate")
-        if not self._makes(change, knowledge):
-            return stepped(change, over, now, f"withdrawn: the route's policy is now {self.inner.name}")
-        if wanted is not None and (wanted.policy, wanted.current) != (change.policy, change.current):
-            return stepped(change, over, now, f"withdrawn: now {wanted.current} is wanted ({wanted.reason})")
-        if pending:
-            return stepped(change, over, now, "withdrawn: it is no longer wanted") if wanted is None else None
+        pending = change.status is ChangeStatus.PENDING
+        if why := self._why_over(change, wanted, knowledge):
+            return stepped(change, ChangeStatus.EXPIRED if pending else ChangeStatus.ROLLED_BACK, now, why)
         if change.status is ChangeStatus.APPROVED:
-            rolling = stepped(change, ChangeStatus.ROLLING, now, "")
-            return self._begun(rolling)
-        return self._rolled(change, compared(knowledge, change), now)
+            return self._begun(stepped(change, ChangeStatus.ROLLING, now, ""))
+        return None if pending else self._rolled(change, compared(knowledge, change), now)
+
+    def _why_over(self, change: Change, wanted: StandingChange | None, knowledge: Knowledge) -> str:
+        """Why it is no longer to be made, whatever its ratings say; "" where it still is."""
+        if _stands(change, knowledge):
+            return "the segment was changed past the gate"
+        if not self._makes(change, knowledge):
+            return f"withdrawn: the route's policy is now {self.inner.name}"
+        if wanted is None:
+            return "withdrawn: it is no longer wanted" if change.status is ChangeStatus.PENDING else ""
+        if (wanted.policy, wanted.current) != (change.policy, change.current):
+            return f"withdrawn: now {wanted.current} is wanted ({wanted.reason})"
+        return ""
 
     def _makes(self, change: Change, knowledge: Knowledge) -> bool:
         """Whether the wrapped policy still is one that makes such changes: the route may have been given another."""

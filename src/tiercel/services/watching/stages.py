@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from tiercel.core.figures.readings import EVERYWHERE, Place, State, is_model_key
+from tiercel.core.figures.readings import EVERYWHERE, Place, State, is_model_key, is_tier_key
 from tiercel.core.figures.readings import tally as tally_of
 from tiercel.core.figures.tallies import Tally
 from tiercel.core.figures.windows import recent
-from tiercel.core.statistics.fold import micros, segment_of
+from tiercel.core.statistics.fold import micros
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.core.statistics.sums import NANO
 from tiercel.core.tiers import quality_trend
@@ -68,10 +68,9 @@ def stages(
     def read(state: State) -> dict[Segment, _Stage]:
         found: dict[Segment, _Stage] = {}
         for key, buckets in state.items():
-            segment = segment_of(key)
-            if segment is None or segment[0] != "stage" or len(key) != 5 or not place.holds(segment):
+            if not (is_model_key(key) or is_tier_key(key)) or not place.holds(key[:3]):
                 continue
-            held = found.setdefault(segment, _Stage({}, {}))
+            held = found.setdefault(key[:3], _Stage({}, {}))
             group = held.models if is_model_key(key) else held.tiers
             group[key[4]] = tally_of(buckets, called, rated)
         return found

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -106,6 +107,16 @@ def test_else_by_all_its_calls_and_else_by_its_price() -> None:
     assert result.estimated_from["price"] == 1
     assert result.low_usd is result.high_usd is None
     assert "price" in (result.interval_reason or "")
+
+
+def test_calls_that_failed_do_not_make_the_best_ones_answers_shorter() -> None:
+    rated = [*ratings("small", 0.6), *ratings("large", 0.9)]
+    failed = [
+        replace(call(n, "small", None), success=False, prompt_tokens=None, completion_tokens=None)
+        for n in range(50, 60)
+    ]
+    result = saved([call(1, "small", 0.01), *failed, *rated], {"large": Price(100.0, 300.0)}.get)
+    assert (result.usd, result.requests) == (pytest.approx(0.04 - 0.01), 1)
 
 
 def test_one_call_of_the_best_model_is_no_interval() -> None:

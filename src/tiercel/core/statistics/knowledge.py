@@ -177,6 +177,11 @@ class Knowledge:
         with self._lock:
             return [standing for (under, _), standing in self._newest.standings.items() if under == policy]
 
+    @property
+    def changed(self) -> int:
+        """How many standings there are, under all policies. They are never forgotten."""
+        return len(self._newest.standings)
+
     def supposing(self, change: StandingChange) -> Knowledge:
         """The same as if `change` stood: to ask, at this moment, what would follow from it. Shared, not copied."""
         view = copy(self)

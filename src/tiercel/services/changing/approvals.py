@@ -50,7 +50,9 @@ class Approvals:
 
         A request whose time is over is shown as expired even before that is logged.
         """
-        steps = self._learner.knowledge.standings(GATE)
+        # one that waits may be over since; what else a step says is what it is
+        told = tuple(ChangeStatus) if status is None else (status, ChangeStatus.PENDING)
+        steps = (step for step in self._learner.knowledge.standings(GATE) if step.evidence["status"] in told)
         found = [self._as_of_now(change_of(step)) for step in steps]
         found = [change for change in found if status in (None, change.status)]
         found.sort(key=lambda change: change.requested_at, reverse=True)
@@ -97,9 +99,10 @@ class Approvals:
         now = self._learner.clock.now()
         due = {change.segment: change for change in self._due()}
         for step in self._learner.knowledge.standings(GATE):
-            change = change_of(step)
-            if change.segment not in due and change.overdue(now):
-                due[change.segment] = event_of(expired(change))
+            if step.evidence["status"] == ChangeStatus.PENDING and step.segment not in due:
+                change = change_of(step)
+                if change.overdue(now):
+                    due[change.segment] = event_of(expired(change))
         if due:
             self._learner.leave(*due.values())
 

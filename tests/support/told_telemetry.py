@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 
-from tiercel.adapters.otel import OtelTelemetry, resource
+from tiercel.adapters.otel import FAREWELL_S, OtelTelemetry, resource
+
+
+class _Stuck(SpanProcessor):
+    def __init__(self, until: threading.Event) -> None:
+        self._until = until
+
+    def shutdown(self) -> None:
+        self._until.wait(30)
 
 
 class ToldTelemetry:
     """What was told so far."""
 
-    def __init__(self, sampler: Sampler = ALWAYS_ON) -> None:
+    def __init__(self, sampler: Sampler = ALWAYS_ON, *, farewell_s: float = FAREWELL_S) -> None:
         self._spans = InMemorySpanExporter()
         self._logs = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]
         self._metrics = InMemoryMetricReader()
@@ -29,9 +38,18 @@ class ToldTelemetry:
         logger = LoggerProvider(resource=who, shutdown_on_exit=False)
         logger.add_log_record_processor(SimpleLogRecordProcessor(self._logs))
         meter = MeterProvider([self._metrics], resource=who, shutdown_on_exit=False)
+        self._tracer = tracer
         self.telemetry = OtelTelemetry(
-            tracer=tracer, meter=meter, logger=logger, servers={"scripted": ("127.0.0.1", 9)}
+            tracer=tracer,
+            meter=meter,
+            logger=logger,
+            servers={"scripted": ("127.0.0.1", 9)},
+            farewell_s=farewell_s,
         )
+
+    def stuck(self, until: threading.Event) -> None:
+        """Spans are not sent to their end before that."""
+        self._tracer.add_span_processor(_Stuck(until))
 
     @property
     def spans(self) -> list[ReadableSpan]:

@@ -10,9 +10,10 @@ No prompt, answer, user, agent, session, source or id that a caller made up is a
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from threading import Lock
+from threading import Lock, Thread
 
 from opentelemetry import trace
 from opentelemetry._logs import SeverityNumber
@@ -37,6 +38,8 @@ EVALUATION_NAME = "tiercel.quality"
 DECISION = "tiercel.decision"
 REMEMBERED = 10_000
 """Calls whose ratings are put into their traces; later ones name the decision only."""
+FAREWELL_S = 3.0
+"""So long a process that ends waits for what is left to be sent."""
 _DURATIONS_S = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 _TOKENS = tuple(4**power for power in range(14))
 _MS_PER_S = 1_000
@@ -51,7 +54,7 @@ class OtelTelemetry:
     """Tells the given providers of OpenTelemetry; they are shut down with it. See `Telemetry`.
 
     `servers` are where the models' providers are. A provider's batches are made and sent by its own threads, and what
-    it has no room for is dropped: nobody waits.
+    it has no room for is dropped: nobody waits. `close` waits `farewell_s` at most.
     """
 
     def __init__(
@@ -61,7 +64,9 @@ class OtelTelemetry:
         meter: MeterProvider,
         logger: LoggerProvider,
         servers: Mapping[str, Server],
+        farewell_s: float = FAREWELL_S,
     ) -> None:
+        self._farewell_s = farewell_s
         own = version("tiercel")
         self._shutdowns: tuple[Callable[[], object], ...] = (tracer.shutdown, meter.shutdown, logger.shutdown)
         self._tracer = tracer.get_tracer(SCOPE, own)
@@ -142,11 +147,15 @@ class OtelTelemetry:
     def close(self) -> None:
         """See `Telemetry.close`."""
         shutdowns, self._shutdowns = self._shutdowns, ()
-        for shutdown in shutdowns:
-            try:
-                shutdown()
-            except Exception as error:  # noqa: BLE001 - telemetry that fails must not keep a process from ending well
-                log.warning("telemetry was not sent to its end: %s", error)
+        # each in a thread that ends with the process: of a collector that is slow, the SDK waits for every batch
+        ends = [Thread(target=_end, args=(end,), name="tiercel-telemetry-end", daemon=True) for end in shutdowns]
+        for end in ends:
+            end.start()
+        deadline_s = time.monotonic() + self._farewell_s
+        for end in ends:
+            end.join(max(0.0, deadline_s - time.monotonic()))
+        if any(end.is_alive() for end in ends):
+            log.warning("telemetry was not sent to its end: the collector took more than %g s", self._farewell_s)
 
     def _asked(self, model: ModelProfile) -> Attributes:
         asked: Attributes = {
@@ -222,6 +231,13 @@ def resource() -> Resource:
     """Who tells: tiercel and its version, unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES say otherwise."""
     own = Resource.create({"service.name": "tiercel", "service.version": version("tiercel")})
     return own.merge(OTELResourceDetector().detect())
+
+
+def _end(shutdown: Callable[[], object]) -> None:
+    try:
+        shutdown()
+    except Exception as error:  # noqa: BLE001 - telemetry that fails must not keep a process from ending well
+        log.warning("telemetry was not sent to its end: %s", error)
 
 
 def _decided(decision: Decision, model: ModelProfile) -> Attributes:

@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from tiercel.adapters.otel import OtelTelemetry, Server, resource
 
 TIMEOUT_S = 5.0
-"""For one request to the collector: a process that ends waits no longer for what is left."""
+"""For one request to the collector."""
 
 
 def telemetry_over_http(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 
 import pytest
@@ -303,3 +304,12 @@ async def test_without_telemetry_nothing_is_added_upstream() -> None:
         pass
     await router.close()
     assert provider.calls[0].headers == {}
+
+
+def test_a_collector_that_takes_nothing_keeps_no_process_from_ending(caplog: pytest.LogCaptureFixture) -> None:
+    never, told = threading.Event(), ToldTelemetry(farewell_s=0.05)
+    told.stuck(never)
+    told.telemetry.close()
+    told.telemetry.close()
+    never.set()
+    assert caplog.messages == ["telemetry was not sent to its end: the collector took more than 0.05 s"]

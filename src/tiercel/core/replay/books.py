@@ -19,7 +19,7 @@ from tiercel.core.statistics.fold import micros
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.catalogue import ModelProfile
 from tiercel.domain.decision import Candidate, Decision, Proposal
-from tiercel.domain.events import Event, Feedback, Label, Outcome, StandingChange
+from tiercel.domain.events import Event, Feedback, Outcome, StandingChange
 from tiercel.domain.request import RequestContext, Segment
 
 WORKFLOW = "evaluate"
@@ -136,12 +136,13 @@ class Books:
             prompt_tokens=prompt_tokens,
             completion_tokens=completion_tokens,
             cost_usd=recorded.cost_usd,
-            label=self._label(decision, 0),
+            label=label_of(decision, decision.model, self.knowledge),
         )
 
     def rating(self, decision: Decision, quality: float) -> Feedback:
         """A rating of a decision's answer, given now."""
         self._ratings += 1
+        clock = self.knowledge.clock(decision.segment).after(1, micros(self._now))
         return Feedback(
             id=f"f{self._ratings}",
             recorded_at=self._now,
@@ -151,7 +152,7 @@ class Books:
             model=decision.model,
             decision_id=decision.id,
             source=SOURCE,
-            label=self._label(decision, 1),
+            label=replace(label_of(decision, decision.model, self.knowledge), tick=clock.tick),
         )
 
     def learn(self, events: Sequence[Event], models: Sequence[ModelProfile]) -> None:
@@ -190,8 +191,3 @@ class Books:
         return decision_of(
             situation, proposal, chosen, decision_id=f"d{self._requests}", decided_at=self._now, policy=policy
         )
-
-    def _label(self, decision: Decision, ratings: int) -> Label:
-        """What learning needs of a decision whose outcome is logged now, or with 1 whose rating is."""
-        clock = self.knowledge.clock(decision.segment).after(ratings, micros(self._now))
-        return replace(label_of(decision, decision.model, self.knowledge), tick=clock.tick)

@@ -127,6 +127,13 @@ def test_the_incumbent_is_the_model_the_segment_was_last_believed_served_best_by
         held[step.query.task] = trace.models[step.greedy]
 
 
+def test_the_clock_of_calls_stands_still_where_nothing_drifts() -> None:
+    policy = always("m1")
+    replay(TABLE, policy, Terms(), repeat=0)
+    assert policy.ratings[-1].label.tick > 0
+    assert {event.label.tick for batch in policy.batches for event in batch if isinstance(event, Outcome)} == {0.0}
+
+
 def test_who_reads_the_prompt_is_given_figures_which_its_ratings_carry() -> None:
     policy = always("m0")
     features = Features(basis="b1", read=lambda request: (1.0, float(len(request.prompt))))

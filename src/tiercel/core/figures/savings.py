@@ -169,8 +169,10 @@ def _add_segment(
         account.use_cost(n, cost)
     account.saved_usd -= spent
     account.spent_usd += spent + own.costs.usd
-    account.requests += n + own.costs.count
-    account.against[best] = account.against.get(best, 0) + n + own.costs.count
+    compared = n + own.costs.count
+    account.requests += compared
+    if compared:
+        account.against[best] = account.against.get(best, 0) + compared
     _add_quality(account, best, models, whole)
 
 

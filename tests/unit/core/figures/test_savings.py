@@ -120,6 +120,12 @@ def test_calls_that_failed_do_not_make_the_best_ones_answers_shorter() -> None:
     assert result.requests == 1
 
 
+def test_a_best_model_that_nothing_was_compared_with_is_not_named() -> None:
+    there = [call(1, "dear", None, segment=THERE), *ratings("dear", 0.9, segment=THERE)]
+    here = [call(2, "small", 0.01), call(3, "large", 0.1), *ratings("small", 0.6), *ratings("large", 0.9)]
+    assert saved([*there, *here]).against == {"large": 2}
+
+
 def test_one_call_of_the_best_model_is_no_interval() -> None:
     result = saved([call(1, "small", 0.01), call(2, "large", 0.1), *ratings("small", 0.6), *ratings("large", 0.9)])
     assert result.usd == pytest.approx(0.09)

@@ -63,7 +63,8 @@ def segment_figures(
 
 
 def _overall(knowledge: Knowledge, thresholds: AlertThresholds, now_us: int) -> dict[AlertKey, Breach]:
-    calls = knowledge.sums(OVERALL, since_s=now_us / 1e6 - thresholds.window_s)
+    now_s = now_us / 1e6
+    calls = knowledge.sums(OVERALL, since_s=now_s - thresholds.window_s, now_s=now_s)
     p95_ms, p99_ms = calls.latency_quantile_ms(0.95), calls.latency_quantile_ms(0.99)
     return _only(
         {
@@ -78,7 +79,7 @@ def _model(knowledge: Knowledge, key: Key, thresholds: AlertThresholds, now_us: 
     since_us = now_us - round(thresholds.window_s * 1e6)
     newest = knowledge.outcomes(key)
     streak = newest.summary(since_us, now_us=now_us).consecutive_failures
-    calls = knowledge.sums(key, since_s=since_us / 1e6)
+    calls = knowledge.sums(key, since_s=since_us / 1e6, now_s=now_us / 1e6)
     burst_us = now_us - round(thresholds.rapid_failures_window_s * 1e6)
     # what is stamped later than now is from before the clock was stepped back, and would count for as long as it was
     latest_us = now_us + CLOCKS_APART_US

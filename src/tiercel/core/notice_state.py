@@ -4,8 +4,8 @@
     alert is over -> owed: resolved       where it was told that it fired
 
 Everyone who shares a log folds the same notices in the same order, so everyone comes to the same conclusion; who acts
-is decided by whose claim the log accepts. A claim that nothing follows is void after `CLAIM_S`, and what failed is tried
-again, later each time.
+is decided by whose claim the log accepts. A claim that nothing follows is void after `CLAIM_S`, and what failed is
+tried again, later each time.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+from tiercel.core.statistics.buckets import CLOCKS_APART_US
 from tiercel.domain.alerts import Alert, Severity
 from tiercel.domain.incident import Notice, NoticeState, Occasion
 
@@ -70,14 +71,23 @@ def owed(told: Told, alert: Alert | None, now: datetime, *, jitter: float) -> Ow
     if alert is not None and alert.severity.rank > Severity(last.severity).rank:
         return Owed(occasion, *about)
     waits_s = CLAIM_S if last.state == NoticeState.CLAIMED else _retry_s(last.attempt, jitter)
-    if (now - last.recorded_at).total_seconds() < waits_s:
+    if not waited(last.recorded_at, now, waits_s):
         return None
     return Owed(occasion, last.alert_id, Severity(last.severity), last.attempt + 1)
 
 
-def moot(told: Told, *, active: bool) -> bool:
+def moot(told: Told, now: datetime, *, active: bool) -> bool:
     """Whether what is under way need not be told any more: it was over before anyone could be told of it."""
-    return not active and told.fired is None and told.under_way is not None
+    last = told.under_way
+    if active or told.fired is not None or last is None:
+        return False
+    return last.state != NoticeState.CLAIMED or waited(last.recorded_at, now, CLAIM_S)
+
+
+def waited(since: datetime, now: datetime, seconds: float) -> bool:
+    """Whether so long has passed. What a clock stamped that was far ahead is waited for no longer: it may be hours."""
+    passed_s = (now - since).total_seconds()
+    return passed_s >= seconds or passed_s < -CLOCKS_APART_US / 1e6
 
 
 def _ended(told: Told) -> bool:

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from tiercel.core.alert_rules import Breach
-from tiercel.core.statistics.buckets import FOREVER_S, Bucket
+from tiercel.core.statistics.buckets import CLOCKS_APART_US, FOREVER_S, Bucket
 from tiercel.core.statistics.fold import OVERALL, Key, model_key, segment_model_key
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.core.statistics.sums import Sums, total
@@ -150,26 +150,26 @@ def _named(rule: AlertRule, subject: Subject) -> str:
 
 def _measured(knowledge: Knowledge, rule: AlertRule, subject: Subject, now_s: float) -> float | None:
     """The rule's figure; None where too little is known."""
-    metric, since_s = Metric(rule.metric), now_s - rule.window_s
+    metric, over = Metric(rule.metric), (rule.window_s, now_s)
     if metric == Metric.PROBE_STARVATION_S:
-        busy = _sum(knowledge, subject.among, since_s).requests >= rule.minimum_sample
+        busy = _sum(knowledge, subject.among, *over).requests >= rule.minimum_sample
         return _starved_s(knowledge, subject, now_s) if busy else None
     if metric == Metric.QUALITY:
-        rated = _sum(knowledge, subject.ratings, since_s)
+        rated = _sum(knowledge, subject.ratings, *over)
         return rated.mean_quality if rated.ratings >= rule.minimum_sample else None
-    calls = _sum(knowledge, subject.calls, since_s)
+    calls = _sum(knowledge, subject.calls, *over)
     if metric in _OF_CALLS:
         of_calls = _OF_CALLS[metric]
         return of_calls.value(calls) if of_calls.counted(calls) >= (of_calls.least or rule.minimum_sample) else None
     if calls.requests < rule.minimum_sample:
         return None
     if metric == Metric.RATED_SHARE:
-        return min(_sum(knowledge, subject.ratings, since_s).ratings / calls.requests, 1.0)
+        return min(_sum(knowledge, subject.ratings, *over).ratings / calls.requests, 1.0)
     return _silent_s(knowledge, subject, now_s)
 
 
-def _sum(knowledge: Knowledge, keys: Iterable[Key], since_s: float) -> Sums:
-    return total(knowledge.sums(key, since_s=since_s) for key in keys)
+def _sum(knowledge: Knowledge, keys: Iterable[Key], window_s: float, now_s: float) -> Sums:
+    return total(knowledge.sums(key, since_s=now_s - window_s, now_s=now_s) for key in keys)
 
 
 def _silent_s(knowledge: Knowledge, subject: Subject, now_s: float) -> float | None:
@@ -191,8 +191,14 @@ def _buckets(knowledge: Knowledge, keys: Iterable[Key]) -> Iterable[tuple[Bucket
 
 
 def _since(last: Sequence[Bucket], first: Sequence[Bucket], now_s: float) -> float | None:
-    dated = [bucket for bucket in last if bucket.width_s < FOREVER_S]
+    dated = [end_s for bucket in last if (end_s := _end_s(bucket, now_s)) is not None]
     if dated:
-        return max(now_s - max(bucket.start_s + bucket.width_s for bucket in dated), 0.0)
-    begun = [bucket.start_s + bucket.width_s for bucket in first if bucket.width_s < FOREVER_S]
+        return max(now_s - max(dated), 0.0)
+    begun = [end_s for bucket in first if (end_s := _end_s(bucket, now_s)) is not None]
     return max(now_s - min(begun), 0.0) if begun else None
+
+
+def _end_s(bucket: Bucket, now_s: float) -> float | None:
+    """None for what is too old to be dated, and for what a clock stamped that was ahead."""
+    dated = bucket.width_s < FOREVER_S and bucket.start_s <= now_s + CLOCKS_APART_US / 1e6
+    return bucket.start_s + bucket.width_s if dated else None

@@ -39,10 +39,10 @@ MAX_DIGEST_S = 86_400.0
 class Channel:
     """[[notify]]: what is told there.
 
-    Incidents of at least `min_severity`, whose type is among `types` or whose rule is among `rules` (globs), or all where
-    neither is given. `resolve` says whether their end is told as well. At
-    most one message goes out every `digest_s` seconds; what comes in between is told together, and so are more than
-    `digest_over` at once. `title` and `template` are text with the names of `FIELDS` in braces.
+    Incidents of at least `min_severity`, whose type is among `types` or whose rule is among `rules` (globs), or all
+    where neither is given. `resolve` says whether their end is told as well. At most one message goes out every
+    `digest_s` seconds; what comes in between is told together, and so are more than `digest_over` at once. `title` and
+    `template` are text with the names of `FIELDS` in braces.
     Raises `InvalidInput` with every problem at once.
     """
 
@@ -78,6 +78,10 @@ def _filter_problems(channel: Channel) -> Iterator[Problem]:
     if not isinstance(channel.min_severity, str) or channel.min_severity not in frozenset(Severity):
         found = repr(channel.min_severity)[:80]
         yield Problem("min_severity", f"must be one of {', '.join(Severity)}", found, "unknown")
+    for path in ("types", "rules"):
+        if not isinstance(getattr(channel, path), tuple):
+            yield Problem(path, "must be a list of names", repr(getattr(channel, path))[:80], "type")
+            return
     for i, alert_type in enumerate(channel.types):
         if not isinstance(alert_type, str) or alert_type not in frozenset(AlertType):
             message = f"must be one of {', '.join(AlertType)}"

@@ -51,6 +51,8 @@ def loaded(tmp_path: Path, text: str) -> Settings:
         ("rules = [1]", "rules[0]: must be a table"),
         (SOUND + "[[rules]]\nname = 'slow'\nmetric = 'quality'\nerror = 0.5", "rules[1].name: must be unique"),
         ("[[notify]]\nname = 'a'", "notify[0].url_env: either this is needed, or webhook_env with secret_env"),
+        ("[[notify]]\nname = 'a'\nurl_env = 'A'\ntypes = 5", "notify[0].types: must be a list of names (found 5)"),
+        ("[[notify]]\nname = 'a'\nurl_env = 'A'\nrules = 'slow'", "notify[0].rules: must be a list of names"),
         ("[[notify]]\nname = 'a'\nwebhook_env = 'A'", "notify[0].secret_env: goes with webhook_env"),
         ("[[notify]]\nname = 'a'\nurl_env = 'A'\nwebhook_env = 'B'", "notify[0].url_env: either this is needed"),
         ("[[notify]]\nname = 'a'\nurl_env = 'slack://hidden'", "notify[0].url_env: must be the name of an environment"),

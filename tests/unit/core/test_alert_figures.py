@@ -159,3 +159,10 @@ def test_an_agent_s_quality_declines_like_a_stage_s() -> None:
     ratings = [rating(i, 0.9, segment=segment) for i in range(10)]
     ratings += [rating(10 + i, 0.3, segment=segment) for i in range(10)]
     assert set(found(ratings, 20)) == {AlertKey(AlertType.QUALITY_DECLINE, None, segment)}
+
+
+def test_what_a_clock_stamped_that_was_ahead_is_in_no_window() -> None:
+    ahead = [call(3_600 + i, latency_ms=600.0, success=i % 2 == 0) for i in range(40)]
+    assert found(ahead, 0) == {}
+    assert LATENCY in found(ahead, 3_600)
+    assert LATENCY in found([call(50, latency_ms=600.0) for _ in range(40)], 0)

@@ -103,6 +103,13 @@ def rated(quality: float, number: int = 10) -> list[Event]:
         ("feedback_silence_s", "warning", 1_500, silent_since(10), f"Time without a rating 1500s exceeds {AT} 1500s"),
         ("feedback_silence_s", "warning", 1_501, silent_since(10), ""),
         ("feedback_silence_s", "warning", 1_500, [rating(1.0, at_s=10)], ""),
+        (  # nor does a rating that a clock stamped while it was ahead end it
+            "feedback_silence_s",
+            "warning",
+            1_500,
+            [*silent_since(10), rating(1.0, at_s=36_000)],
+            f"Time without a rating 1500s exceeds {AT} 1500s",
+        ),
         (
             "feedback_silence_s",
             "warning",

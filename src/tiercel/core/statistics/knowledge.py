@@ -210,8 +210,10 @@ class Knowledge:
         """The label clock of `segment`."""
         return self._newest.clocks.get(segment, _UNREAD)
 
-    def sums(self, key: Key, *, since_s: float | None = None) -> Sums:
+    def sums(self, key: Key, *, since_s: float | None = None, now_s: float | None = None) -> Sums:
         """The total of `key`, over all time or since `since_s` (epoch seconds).
+
+        With `now_s`, without what a clock stamped that was ahead of it by more than clocks may be apart.
 
         A window counts whole buckets: it is exact to 5 minutes within 3 hours, to an hour within 8 days, to a day
         within a month; what is older than that is in no window. Cost: one addition per bucket, at most about 240.
@@ -220,7 +222,8 @@ class Knowledge:
             return total(
                 sums
                 for (width_s, start_s), sums in self._sums.get(key, {}).items()
-                if since_s is None or (width_s < FOREVER_S and start_s + width_s > since_s)
+                if (since_s is None or (width_s < FOREVER_S and start_s + width_s > since_s))
+                and (now_s is None or start_s <= now_s + CLOCKS_APART_US / 1e6)
             )
 
     def buckets(self, key: Key) -> list[tuple[Bucket, Sums]]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from tiercel.core.notice_state import CLAIM_S, MAX_ATTEMPTS, Owed, Told, moot, owed
+from tiercel.core.notice_state import MAX_ATTEMPTS, Owed, Told, moot, owed, waited
 from tiercel.core.notice_text import message_id, words
 from tiercel.domain.alerts import Alert, AlertKey, AlertType
 from tiercel.domain.channel import Channel
@@ -109,7 +109,7 @@ class Notifying:
             due = self._due(outlet.channel, now)
             self._status[name].waiting = len(due)
             last = self._last_sent.get(name)
-            if not due or (last and (now - last).total_seconds() < outlet.channel.digest_s):
+            if not due or (last and not waited(last, now, outlet.channel.digest_s)):
                 return 0
             together = len(due) > outlet.channel.digest_over or (outlet.channel.digest_s > 0 and len(due) > 1)
             batches = [due] if together else [{place: what} for place, what in due.items()]
@@ -130,6 +130,7 @@ class Notifying:
         with self._lock:
             self._remember()
             told = {place[1]: told for place, told in self._told.items() if place[0] == channel.name}
+        ends = self._ends()
         due: dict[_Place, Owed] = {}
         closed: list[Notice] = []
         for key in {**told, **active}:
@@ -137,13 +138,14 @@ class Notifying:
                 continue  # an alert of it is on its way into the log
             known = told.get(key, _NOTHING)
             what = owed(known, active.get(key), now, jitter=self._jitter[channel.name])
-            if what is not None and what.occasion == Occasion.RESOLVED and not self._settled(key, now):
-                continue
-            if what is not None and what.occasion == Occasion.RESOLVED and not channel.resolve:
+            over = what is not None and what.occasion == Occasion.RESOLVED
+            if over and key in ends and not waited(ends[key], now, SETTLE_S):
+                continue  # that it goes on under a new alert may be learned a moment after its end
+            if what is not None and over and not channel.resolve:
                 closed.append(_notice(channel, key, what, now, NoticeState.CLOSED))
             elif what is not None:
                 due[channel.name, key] = what
-            elif moot(known, active=key in active) and _is_over(known, now):
+            elif moot(known, now, active=key in active):
                 last = known.under_way
                 closed += [replace(last, state=NoticeState.CLOSED, recorded_at=now, claim="")] if last else []
         if closed:
@@ -155,7 +157,8 @@ class Notifying:
         if not won:
             return 0
         now, status = self._clock.now(), self._status[outlet.channel.name]
-        tidings = tuple(self._tiding(key, what, now) for (_, key), what in won.items())
+        ends = self._ends()
+        tidings = tuple(self._tiding(key, what, ends.get(key, now), now) for (_, key), what in won.items())
         title, body = words(outlet.channel, tidings, now)
         worst = max((tiding.alert.severity for tiding in tidings), key=lambda severity: severity.rank)
         message = Message(message_id(outlet.channel, tidings), title, body, worst, now, tidings)
@@ -180,24 +183,26 @@ class Notifying:
     def _claimed(self, channel: Channel, due: Mapping[_Place, Owed]) -> dict[_Place, Owed]:
         """Those whose every claim is ours."""
         now = self._clock.now()
-        claims = {place: self._claims(channel, place[1], what, now) for place, what in due.items()}
+        active = self._alerting.logged()
+        claims = {
+            place: self._claims(channel, place[1], what, active.get(place[1]), now) for place, what in due.items()
+        }
         receipt = self._learner.record(*(claim for some in claims.values() for claim in some), timeout_s=RECORD_S)
         if receipt.kept:
             raise StoreUnavailable("the store is away")
         accepted = {event.id for event in receipt.accepted}
         return {place: due[place] for place, some in claims.items() if accepted.issuperset(claim.id for claim in some)}
 
-    def _claims(self, channel: Channel, key: AlertKey, what: Owed, now: datetime) -> list[Notice]:
+    def _claims(self, channel: Channel, key: AlertKey, what: Owed, alert: Alert | None, now: datetime) -> list[Notice]:
         claim = _notice(channel, key, what, now, NoticeState.CLAIMED)
         if what.occasion == Occasion.RESOLVED or what.attempt > 1:
             return [claim]
         half_s = max(self._alerting.thresholds.cooldown_s, 1.0) / 2
-        alert = self._alerting.logged().get(key)
         first = int((alert.timestamp if alert else now).timestamp() // half_s)
         subject = (channel.name, claim.subject, what.severity)
         return [replace(claim, claim="\x1f".join((*subject, str(half)))) for half in (first, first + 1)]
 
-    def _tiding(self, key: AlertKey, what: Owed, now: datetime) -> Tiding:
+    def _tiding(self, key: AlertKey, what: Owed, ended_at: datetime, now: datetime) -> Tiding:
         """The alert that is told of. What was told first may be out of the history, or was replaced by a newer one."""
         try:
             alert = self._alerting.alert(what.alert_id)
@@ -214,18 +219,16 @@ class Notifying:
                 rule=key.rule,
             )
         if what.occasion == Occasion.RESOLVED:
-            alert = alert.resolved(self._ended_at(key) or now)
+            alert = alert.resolved(ended_at)
         return Tiding(what.occasion, alert)
 
-    def _settled(self, key: AlertKey, now: datetime) -> bool:
-        """Whether it is over for good: that it goes on under a new alert may be learned a moment after its end."""
-        ended_at = self._ended_at(key)
-        return ended_at is None or (now - ended_at).total_seconds() >= SETTLE_S
-
-    def _ended_at(self, key: AlertKey) -> datetime | None:
-        """When the last alert of it was over, as far as the history goes."""
-        ends = [one.resolved_at for one in self._alerting.history if one.key == key and one.resolved_at]
-        return max(ends, default=None)
+    def _ends(self) -> dict[AlertKey, datetime]:
+        """When the last alert of each was over, as far as the history goes."""
+        ends: dict[AlertKey, datetime] = {}
+        for one in self._alerting.history:
+            if one.resolved_at is not None:
+                ends[one.key] = max(one.resolved_at, ends.get(one.key, one.resolved_at))
+        return ends
 
     def _note_failed(self, status: ChannelStatus, won: Mapping[_Place, Owed], word: str) -> None:
         status.failed, status.error = status.failed + 1, word
@@ -287,10 +290,3 @@ def _notice(channel: Channel, key: AlertKey, what: Owed, now: datetime, state: N
 def _key(subject: str) -> AlertKey:
     alert_type, model_id, segment, rule = json.loads(subject)
     return AlertKey(AlertType(alert_type), model_id, tuple(segment), rule)
-
-
-def _is_over(told: Told, now: datetime) -> bool:
-    last = told.under_way
-    if last is None:
-        return False
-    return last.state != NoticeState.CLAIMED or (now - last.recorded_at).total_seconds() >= CLAIM_S

@@ -18,6 +18,7 @@ from tiercel.domain.channel import Channel
 from tiercel.domain.errors import StoreUnavailable
 from tiercel.domain.incident import Notice
 from tiercel.domain.request import stage_segment
+from tiercel.services.watching.alerting import Alerting
 from tiercel.services.watching.notifying import SETTLE_S
 from tiercel.testing import ManualClock
 
@@ -243,3 +244,39 @@ def test_a_hundred_thousand_breaches_are_one_alert_and_one_notice(
     fired = [alert for alert in store.recent_alerts(1_000) if alert.resolved_at is None]
     assert len(fired) == 1
     assert len(heard.messages) == 1
+
+
+def test_a_clock_set_back_keeps_neither_a_retry_nor_an_end_waiting(
+    store: MemoryStore, clock: ManualClock, heard: Heard, watcher: Watcher
+) -> None:
+    heard.refuses = "timeout"
+    calls(store, clock, latency_ms=700)
+    looked(watcher)
+    heard.refuses = ""
+    clock.step(-7_200)
+    assert looked(watcher) == 1
+    clock.advance(7_200 + 1_300)
+    assert looked(watcher) == 0
+    clock.step(-90)
+    assert looked(watcher) == 1
+    assert heard.said == ["fired WARNING high_latency", "resolved WARNING high_latency"]
+
+
+def test_however_many_end_at_once_the_history_is_read_twice(
+    store: MemoryStore, clock: ManualClock, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = Alerting.history.fget
+    assert history is not None
+    read = []
+    monkeypatch.setattr(Alerting, "history", property(lambda self: read.append(self) or history(self)))
+    with closing(Watcher(store, clock, heard, thresholds=QUIET, rules=(SLOW,))) as watcher:
+        for number in range(DOZEN):
+            calls(store, clock, latency_ms=5_000, segment=stage_segment("w", f"s{number}"))
+        looked(watcher)
+        clock.advance(1_300)
+        looked(watcher)
+        clock.advance(SETTLE_S)
+        read.clear()
+        assert looked(watcher) == 1
+    assert len(heard.messages[-1].tidings) == DOZEN + 1
+    assert len(read) == 2

@@ -81,6 +81,14 @@ def test_head_has_no_body(served: Gateway, path: str) -> None:
     assert answer.endswith(b"\r\n\r\n")
 
 
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_who_sends_no_host_is_no_browser_and_is_answered(served: Gateway, version: str) -> None:
+    with connected(served) as connection:
+        connection.sendall(f"GET /health HTTP/{version}\r\nconnection: close\r\n\r\n".encode())
+        answer = read_to_the_end(connection)
+    assert answer.partition(b" ")[2].startswith(b"200")
+
+
 def test_events_come_as_they_happen_and_the_stream_ends_with_its_listener(served: Gateway) -> None:
     with connected(served) as connection:
         connection.sendall(b"GET /v1/events?kinds=feedback HTTP/1.1\r\nhost: localhost\r\n\r\n")

@@ -38,9 +38,12 @@ class Hosts:
         self._is_known = lru_cache(maxsize=256)(self._look_up)
 
     def check_host(self, index: Mapping[bytes, bytes]) -> None:
-        """Refuse a request for an unknown name with 421. One without Host comes from no browser."""
+        """Refuse a request for an unknown name with 421. One without Host, or an empty one, comes from no browser.
+
+        The server hands on an empty Host where there was none.
+        """
         host = index.get(b"host")
-        if not (self._any or host is None or (len(host) <= _MAX_LENGTH and self._is_known(host))):
+        if not (self._any or not host or (len(host) <= _MAX_LENGTH and self._is_known(host))):
             message = "this gateway is not known under that name; [server] public_hosts lists further ones"
             raise HttpError(421, message, "unknown_host")
 
@@ -51,7 +54,7 @@ class Hosts:
         if own and origin is not None:
             _, separator, authority = origin.decode("latin-1").lower().partition("://")
             host = index.get(b"host", b"").decode("latin-1").lower()
-            own = bool(separator) and (authority == host or authority in self._origins)
+            own = bool(separator and authority) and (authority == host or authority in self._origins)
         if not own:
             raise HttpError(403, "a page of another site may change nothing here", "foreign_origin")
 

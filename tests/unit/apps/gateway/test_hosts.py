@@ -26,7 +26,6 @@ NAMES = [
     "tiercel.example.com.evil",
 ]
 BROKEN = [
-    "",
     ":8080",
     "[::1",
     "::1",
@@ -62,6 +61,7 @@ def test_without_keys_only_this_machines_names_and_the_public_ones_are_known() -
         foreign = {*NAMES, *BROKEN, *ADDRESSES, *PUBLIC} - set(hosts) - {"127.0.0.1."}
         assert [host for host in foreign if known(settings, host)] == []
         Hosts(settings).check_host({})
+        Hosts(settings).check_host({b"host": b""})
 
 
 def test_beyond_this_machine_every_address_is_known_and_no_further_name() -> None:
@@ -94,6 +94,7 @@ def test_with_keys_every_name_is_known_unless_the_public_ones_are_listed() -> No
         ("localhost:8080", "http://evil@localhost:8080", False),
         ("", "null", False),
         ("", "", False),
+        ("", "http://", False),
     ],
 )
 def test_which_pages_are_our_own(*, host: str, origin: str, own: bool) -> None:

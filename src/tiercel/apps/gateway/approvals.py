@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -98,15 +100,22 @@ async def get_changes(request: Request, state: GatewayState) -> Response:
 def _changes(state: GatewayState, query: ChangesQuery) -> dict[str, Any]:
     state.settle()
     until = None if query.before is None else query.before - _TICK
-    found = list(state.router.store.recent_changes(query.limit + 1, until))
-    shown = _whole_moments(found, query.limit)
-    more = records.time(shown[-1].changed_at) if len(shown) < len(found) else None
-    return records.listed([change_records.change(change) for change in shown], next_before=more)
+    shown, more = _whole_moments(partial(state.router.store.recent_changes, until=until), query.limit)
+    following = records.time(shown[-1].changed_at) if more else None
+    return records.listed([change_records.change(change) for change in shown], next_before=following)
 
 
-def _whole_moments(found: list[StandingChange], limit: int) -> list[StandingChange]:
-    """At most `limit` of them, so that the next page does not begin within the same moment, if that can be."""
-    if len(found) <= limit:
-        return found
-    whole = [change for change in found[:limit] if change.changed_at != found[limit].changed_at]
-    return whole or found[:limit]
+def _whole_moments(read: Callable[[int], Sequence[StandingChange]], limit: int) -> tuple[list[StandingChange], bool]:
+    """The newest `limit` changes, and whether there are more.
+
+    As the next page begins before a moment, none ends within one: they are fewer for that, or more where all were made
+    at one moment.
+    """
+    while True:
+        found = read(limit + 1)
+        if len(found) <= limit:
+            return list(found), False
+        whole = [change for change in found if change.changed_at != found[limit].changed_at]
+        if whole:
+            return whole, True
+        limit *= 2

@@ -54,6 +54,7 @@ def check_up(config: Path | None, store: str | None) -> Iterator[Finding]:
     if store is not None:
         settings = replace(settings, store=replace(settings.store, url=store))
     yield from _keys(settings)
+    yield from _channels(settings)
     yield from _store(settings.store.url)
     yield from _outbox(settings.store)
     yield _port(settings.server.host, settings.server.port)
@@ -137,6 +138,22 @@ def _keys(settings: Settings) -> Iterator[Finding]:
         remedy = f"export {key.key_env}=... (python -c 'import secrets; print(secrets.token_urlsafe(32))')"
         found = wrong or f"{key.key_env} is set; {key.role}"
         yield Finding(f"key {key.name}", FAIL if wrong else OK, found, remedy if wrong else "")
+
+
+def _channels(settings: Settings) -> Iterator[Finding]:
+    """The ways to the channels, made as the gateway makes them; nothing is sent."""
+    for channel in settings.notify:
+        check, of = f"channel {channel.name}", ", ".join(channel.variables.values())
+        try:
+            (outlet,) = bootstrap.build_outlets(replace(settings, notify=(channel,)))
+        except ConfigurationError as error:
+            found = "; ".join(problem.message for problem in error.problems)
+            yield Finding(check, FAIL, found, f"export {of.replace(', ', '=... ')}=...")
+        except MissingDependency as error:
+            yield Finding(check, FAIL, "apprise is not installed", str(error))
+        else:
+            outlet.notifier.close()
+            yield Finding(check, OK, f"{of} can be read")
 
 
 def _store(url: str) -> Iterator[Finding]:

@@ -72,7 +72,7 @@ def _print_settings(shown: dict[str, Any]) -> None:
         for key, value in shown[section].items()
     ]
     print_table(["section", "key", "value"], [*rows, ("", "tiers", " < ".join(shown["tiers"]))])
-    keys = [(k["name"], k["role"], k["key_env"], "is set" if k["key_is_set"] else "is not") for k in shown["keys"]]
+    keys = [(k["name"], k["role"], k["key_env"], "is set" if k["key_is_set"] else "is not set") for k in shown["keys"]]
     _print_section("keys", ["name", "role", "key_env", "the key"], keys)
     columns = ["id", "base_url", "api_key_env", "the key", "timeout_s"]
     _print_section("providers", columns, [_provider_row(provider) for provider in shown["providers"]])

@@ -96,6 +96,29 @@ def test_stores(url: str, status: str) -> None:
     assert code == (status == FAIL)
 
 
+@pytest.mark.usefixtures("sound")
+def test_a_channel_that_would_keep_the_gateway_from_starting_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path("tiercel.toml").open("a") as file:
+        file.write("[[notify]]\nname = 'hook'\nwebhook_env = 'HOOK'\nsecret_env = 'HOOK_SECRET'\n")
+    found = {}
+    for secret in ("", "short-CANARY", "long-enough-CANARY-to-be-a-key"):
+        monkeypatch.setenv("HOOK", "https://hooks.example/CANARY")
+        monkeypatch.setenv("HOOK_SECRET", secret)
+        code, checks = doctor()
+        assert "CANARY" not in json.dumps(checks)
+        channel = checks["channel hook"]
+        found[channel["found"]] = (code, channel["status"], channel["remedy"])
+    assert found == {
+        "the environment variable HOOK_SECRET is not set": (1, FAIL, "export HOOK=... HOOK_SECRET=..."),
+        "its variable, or that of secret_env, holds 12 bytes; a key has at least 24": (
+            1,
+            FAIL,
+            "export HOOK=... HOOK_SECRET=...",
+        ),
+        "HOOK, HOOK_SECRET can be read": (0, OK, ""),
+    }
+
+
 def test_without_a_configuration_the_defaults_are_checked() -> None:
     code, checks = doctor()
     assert code == 0

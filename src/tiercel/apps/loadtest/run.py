@@ -21,7 +21,7 @@ from tiercel.config.environment import PROCESS
 from tiercel.domain.errors import InvalidInput, Problem
 
 _SETTLE_S = 20.0
-"""So long it is waited for alerts to resolve when the load is over."""
+"""So long it is waited for alerts to resolve when the load is over, and for a third of the test at most."""
 _LOOK_S = 1.0
 
 
@@ -58,13 +58,13 @@ async def _loaded(settings: LoadSettings, target: Target, key: str, tell: Tell) 
         took_s = time.monotonic() - began_s
         if not traffic.sent:
             raise GatewayFailed(f"no request was due within {settings.lasts_s:g} s: raise --rate or --duration")
-        alerts = await (client.alerts() if target.process_id is None else _settled(client))
+        alerts = await (client.alerts() if target.process_id is None else _settled(client, settings.lasts_s))
         return result_of(settings, traffic, alerts, began_at, took_s)
 
 
-async def _settled(client: LoadClient) -> list[Any]:
+async def _settled(client: LoadClient, lasted_s: float) -> list[Any]:
     """The alerts when no more are raised; those that are about to resolve are waited for."""
-    end_s = time.monotonic() + _SETTLE_S
+    end_s = time.monotonic() + min(_SETTLE_S, lasted_s / 3)
     while True:
         # asking is looking: what is learned is checked with every call
         await asyncio.sleep(_LOOK_S)

@@ -108,8 +108,8 @@ port = {port}
 seed = {settings.seed}
 
 [alerts]
-resolve_after_s = 5
-rapid_failures_window_s = 10
+resolve_after_s = {min(5.0, settings.lasts_s / 12)}
+rapid_failures_window_s = {min(10.0, settings.lasts_s / 6)}
 
 [[rules]]
 name = "bad answers"

@@ -10,6 +10,7 @@ and while the store is away what is known stays known, with its age.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -86,6 +87,7 @@ class Attendance:
         self._away = False
         self._wake = threading.Event()
         self._ended = threading.Event()
+        self._pid = os.getpid()
         self._thread: threading.Thread | None = None
 
     def beat(
@@ -98,8 +100,10 @@ class Attendance:
     ) -> AgentState:
         """An agent says that it is alive, and what it is doing; what follows from it. Memory only, about 10 us.
 
-        Raises `UnknownAgent`, `InvalidInput` with every problem.
+        Raises `UnknownAgent`, `InvalidInput` with every problem; `StoreError` in a fork, from which nobody would hear.
         """
+        if self._pid != os.getpid():
+            raise StoreError("this was opened before the process forked: open the store in each process for itself")
         agent = self.agent(agent_id)
         problems = _problems(status, progress, metadata or {})
         if problems:
@@ -199,7 +203,7 @@ class Attendance:
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
-        if self._unsent:
+        if self._unsent and self._pid == os.getpid():
             self.step()
 
     def _run(self) -> None:

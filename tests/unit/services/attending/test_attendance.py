@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -11,7 +12,7 @@ import pytest
 from support.in_process import AwayStore
 from tiercel.adapters.memory_presence import MemoryPresence
 from tiercel.domain.catalogue import Agent, AgentStatus
-from tiercel.domain.errors import InvalidInput, StoreUnavailable, UnknownAgent
+from tiercel.domain.errors import InvalidInput, StoreError, StoreUnavailable, UnknownAgent
 from tiercel.domain.events import StandingChange
 from tiercel.domain.presence import BEAT_S, BEAT_TTL_S, Beat
 from tiercel.ports import START
@@ -316,3 +317,14 @@ def test_what_is_heard_while_the_others_are_asked_is_not_forgotten(
     monkeypatch.setattr(processes.presence, "beats", read)
     processes.step(here)
     assert [said.progress for said in read(processes.clock.now())] == [0.2]
+
+
+def test_a_fork_is_told_that_nobody_would_hear(processes: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
+    attendance = processes.start()
+    attendance.beat("gpu_1")
+    with monkeypatch.context() as forked:
+        forked.setattr(os, "getpid", lambda: -1)
+        with pytest.raises(StoreError, match="before the process forked"):
+            attendance.beat("gpu_1")
+        attendance.close()
+    assert processes.presence.told == 0

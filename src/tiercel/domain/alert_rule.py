@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -132,8 +133,8 @@ def _figure_problems(rule: AlertRule) -> list[Problem]:
         value = getattr(rule, name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
             problems.append(Problem(name, "must be a number", repr(value)[:80], "type"))
-        elif value is not None and not math.isfinite(value):
-            problems.append(Problem(name, "must be finite", repr(value), "range"))
+        elif value is not None and not abs(value) <= sys.float_info.max:
+            problems.append(Problem(name, "must be finite", repr(value)[:80], "range"))
     if problems:
         return problems
     if not 0 < rule.window_s <= MAX_WINDOW_S:

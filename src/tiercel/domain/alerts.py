@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
@@ -171,7 +172,9 @@ def _problem(name: str, value: object) -> Problem | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return Problem(name, "must be a number", repr(value)[:80], "type")
     wanted, good = _range(name, value)
-    return None if good and math.isfinite(value) else Problem(name, f"must be {wanted}", repr(value), "range")
+    if good and value <= sys.float_info.max:
+        return None
+    return Problem(name, f"must be {wanted}", repr(value)[:80], "range")
 
 
 def _range(name: str, value: float) -> tuple[str, bool]:

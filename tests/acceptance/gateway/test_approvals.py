@@ -180,6 +180,7 @@ def test_the_audit_log_says_who_when_what_and_why(http: TestClient, clock: Manua
             page = http.get("/v1/changes", params={"limit": limit, "before": page["next_before"]}).json()
             pages += page["data"]
         assert pages == log["data"]
+    assert http.get("/v1/changes", params={"before": "0001-01-01T00:00:00Z"}).json()["data"] == []
     for query in ("?limit=0", "?before=yesterday", "?after=1"):
         check_error(http.get(f"/v1/changes{query}"), 422)
 

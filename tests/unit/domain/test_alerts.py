@@ -57,6 +57,7 @@ def problems_of(overrides: dict[str, Any]) -> list[str]:
         ({"latency_p95_warning_ms": 0.0}, ["latency_p95_warning_ms"]),
         ({"latency_p95_warning_ms": math.nan}, ["latency_p95_warning_ms"]),
         ({"latency_p99_critical_ms": math.inf}, ["latency_p99_critical_ms"]),
+        ({"latency_p99_critical_ms": 10**400}, ["latency_p99_critical_ms"]),
         ({"success_rate_warning": 1.01}, ["success_rate_warning"]),
         ({"model_success_rate": -0.1}, ["model_success_rate"]),
         ({"quality_trend": 0.0}, ["quality_trend"]),

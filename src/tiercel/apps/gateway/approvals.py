@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from tiercel.domain.events import StandingChange
 from tiercel.services.changing.approvals import APPROVE, REJECT, STOP, Answer
 
 _TICK = timedelta(microseconds=1)
+_FIRST = datetime.min.replace(tzinfo=UTC) + _TICK
 NOTHING_WAITS = "nothing waits for approval"
 NO_GATE = "no route's changes need approval: set changes in [[routes]] (docs/approvals.md)"
 
@@ -99,7 +100,7 @@ async def get_changes(request: Request, state: GatewayState) -> Response:
 
 def _changes(state: GatewayState, query: ChangesQuery) -> dict[str, Any]:
     state.settle()
-    until = None if query.before is None else query.before - _TICK
+    until = None if query.before is None else max(query.before, _FIRST) - _TICK
     shown, more = _whole_moments(partial(state.router.store.recent_changes, until=until), query.limit)
     following = records.time(shown[-1].changed_at) if more else None
     return records.listed([change_records.change(change) for change in shown], next_before=following)

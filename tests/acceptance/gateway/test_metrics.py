@@ -13,7 +13,6 @@ from starlette.testclient import TestClient
 from support.happenings import feedback, outcome
 from support.in_process import client, gateway_settings, gateway_state, model
 from tiercel.apps.gateway import prometheus
-from tiercel.apps.gateway.label_values import OTHER, LabelValues
 from tiercel.apps.gateway.state import GatewayState
 from tiercel.domain.request import stage_segment
 from tiercel.testing import EPOCH, ManualClock
@@ -103,15 +102,6 @@ def test_use_makes_no_series(http: TestClient, state: GatewayState) -> None:
     assert series(scraped(http)[1]) == before
 
 
-def test_a_million_names_are_as_many_as_the_limit_and_one() -> None:
-    values = LabelValues(1_000)
-    told = {values(f"name-{n}") for n in range(1_000_000)}
-    assert len(told) == 1_001
-    assert OTHER in told
-    assert values("name-0") == "name-0"
-    assert (values("name-999999"), len(values)) == (OTHER, 1_000)
-
-
 def test_models_beyond_the_limit_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prometheus, "MAX_MODELS", 3)
     models = [model(f"m{n}", "cheap") for n in range(10)]
@@ -122,4 +112,4 @@ def test_models_beyond_the_limit_are_counted_together(monkeypatch: pytest.Monkey
         learner.flush()
         by_name = {family.name: family for family in scraped(http)[1]}
     calls = {(s.labels["model"], s.labels["tier"]): s.value for s in by_name["tiercel_calls"].samples}
-    assert calls == {("m0", "cheap"): 1, ("m1", "cheap"): 1, ("m2", "cheap"): 1, (OTHER, OTHER): 7}
+    assert calls == {("m0", "cheap"): 1, ("m1", "cheap"): 1, ("m2", "cheap"): 1, (prometheus.OTHER, prometheus.OTHER): 7}

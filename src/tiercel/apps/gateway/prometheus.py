@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Literal
 
-from tiercel.apps.gateway.label_values import OTHER, LabelValues
 from tiercel.apps.gateway.state import GatewayState
 from tiercel.core.statistics.fold import model_key
 from tiercel.core.statistics.knowledge import Knowledge
@@ -28,7 +27,8 @@ WINDOW_S = 3600.0
 """What quantiles and means look back on."""
 QUANTILES = (0.5, 0.95, 0.99)
 MAX_MODELS = 1_000
-"""Models that have series of their own; those after them in the catalogue are counted together."""
+"""Models that have series of their own; those after them in the catalogue are counted together, as `OTHER`."""
+OTHER = "_other"
 
 Labels = Mapping[str, str]
 Sample = tuple[str, Labels, float]
@@ -262,17 +262,15 @@ def exposition(state: GatewayState) -> str:
 
 def _models(catalogue: Catalogue, knowledge: Knowledge, now_s: float) -> list[ModelSums]:
     """The models of the catalogue; what exceeds `MAX_MODELS` as one."""
-    values = LabelValues(MAX_MODELS)
     named: list[ModelSums] = []
     others: list[ModelSums] = []
-    for model in catalogue:
-        key = model_key(model.model_id)
-        label = values(model.model_id)
-        labels = {"model": label, "tier": model.tier if label != OTHER else OTHER}
+    for number, model in enumerate(catalogue):
+        key, labels = model_key(model.model_id), {"model": model.model_id, "tier": model.tier}
         of_model = ModelSums(labels, knowledge.sums(key), knowledge.sums(key, since_s=now_s - WINDOW_S))
-        (named if label != OTHER else others).append(of_model)
+        (named if number < MAX_MODELS else others).append(of_model)
     if others:
-        named.append(ModelSums(others[0].labels, total(m.ever for m in others), total(m.lately for m in others)))
+        labels = {"model": OTHER, "tier": OTHER}
+        named.append(ModelSums(labels, total(m.ever for m in others), total(m.lately for m in others)))
     return named
 
 

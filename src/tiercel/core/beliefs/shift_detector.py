@@ -23,7 +23,7 @@ from tiercel.core.beliefs.shift import DriftSettings, Sample, Shift, State
 from tiercel.domain.request import Segment
 
 MAX_PLACES = 3_000
-"""So many models in segments are watched, for each metric apart; those heard of longest ago make way."""
+"""So many metrics of models in segments are watched; those heard of longest ago make way. Some 10 KB each."""
 QUIET_US = 10_000_000
 """So long after a shift was found, or was over, no other is looked for: what flaps is told of now and then."""
 FEWEST_SAMPLES = 10
@@ -107,7 +107,7 @@ class _Place:
 
 
 class ShiftDetector:
-    """Watches the metrics of all models; some 10 us a sample. Not thread-safe.
+    """Watches the metrics of all models; some 10 us a sample, and .5 us for each other model. Not thread-safe.
 
     Two CUSUMs see each sample and both look both ways, so each side gets a quarter of the false alarms allowed.
     """

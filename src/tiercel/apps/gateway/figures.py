@@ -24,7 +24,7 @@ from tiercel.domain.performance import TimeRange
 from tiercel.domain.request import stage_segment
 from tiercel.services.watching.frontier import frontier
 from tiercel.services.watching.observed_models import ObservedModel, observed_models
-from tiercel.services.watching.overview import Headline, overview
+from tiercel.services.watching.overview import overview
 from tiercel.services.watching.performance import call_metrics
 from tiercel.services.watching.series import series
 from tiercel.services.watching.stages import StageView, stages
@@ -67,7 +67,7 @@ def _overview(state: GatewayState, time_range: TimeRange) -> dict[str, Any]:
     return {
         "time_range": time_range,
         "measured_at": records.time(now),
-        **_headline(view.headline),
+        **asdict(view.headline),
         "saved": _saved(view.savings) if isinstance(view.savings, Savings) else None,
         "saved_reason": view.savings.interval_reason if isinstance(view.savings, Savings) else view.savings,
         "decisions_per_s": state.pace.per_s,
@@ -79,12 +79,8 @@ def _overview(state: GatewayState, time_range: TimeRange) -> dict[str, Any]:
             "kept": status.kept,
             "dropped": status.dropped,
         },
-        "previous": _headline(view.previous) if view.previous else None,
+        "previous": asdict(view.previous) if view.previous else None,
     }
-
-
-def _headline(found: Headline) -> dict[str, Any]:
-    return asdict(found)
 
 
 def _saved(saved: Savings) -> dict[str, Any]:
@@ -163,10 +159,10 @@ async def get_observed_models(request: Request, state: GatewayState) -> Response
 
 
 def _observed(state: GatewayState, model: ObservedModel) -> dict[str, Any]:
-    figures, drift = call_metrics(model.sums), model.drift
+    described, figures, drift = records.model(model.profile), call_metrics(model.sums), model.drift
     return {
-        **records.model(model.profile),
-        "price": records.model(model.profile)["price_usd_per_mtok"],
+        **described,
+        "price": described["price_usd_per_mtok"],
         "requests": figures.total_requests,
         "share": model.share,
         "success_rate": figures.success_rate,

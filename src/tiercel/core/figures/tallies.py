@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import inf
+from typing import Self
 
 from tiercel.core.statistics.intervals import t_quantile
 from tiercel.core.statistics.sums import NANO, Sums
@@ -18,6 +19,11 @@ class Ratings:
         self.count = count
         self.quality_nano = quality_nano
         self.quality_sq_nano = quality_sq_nano
+
+    @classmethod
+    def of(cls, sums: Sums) -> Self:
+        """The ratings in `sums`."""
+        return cls(sums.ratings, sums.quality_nano, sums.quality_sq_nano)
 
     def add(self, sums: Sums) -> None:
         """Add the ratings in `sums`."""

@@ -83,8 +83,7 @@ def overview(knowledge: Knowledge, catalogue: Catalogue, time_range: TimeRange, 
 
 def headline(sums: Sums) -> Headline:
     """Sums in figures."""
-    ratings = Ratings()
-    ratings.add(sums)
+    ratings = Ratings.of(sums)
     return Headline(
         requests=sums.requests,
         success_rate=sums.success_rate,

@@ -109,7 +109,7 @@ def series(
         return whole, rated, by_model, ratings_by_tier(state, place, window, grid)
 
     whole, rated, by_model, by_tier = knowledge.look(read)
-    ratings = [_ratings(point) for point in rated]
+    ratings = [Ratings.of(point) for point in rated]
     return Series(
         time_range=time_range,
         width_s=grid.width_s,
@@ -143,9 +143,3 @@ def _model_lines(by_model: Mapping[str, list[int]], catalogue: Catalogue) -> lis
 def _in_order(found: Mapping[str, _T], known: Sequence[str]) -> list[tuple[str, _T]]:
     places = {name: place for place, name in enumerate(known)}
     return sorted(found.items(), key=lambda item: (places.get(item[0], len(places)), item[0]))
-
-
-def _ratings(sums: Sums) -> Ratings:
-    ratings = Ratings()
-    ratings.add(sums)
-    return ratings

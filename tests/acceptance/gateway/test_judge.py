@@ -108,7 +108,7 @@ def test_figures_of_judging(served: Gateway) -> None:
     graded(served)
     report = get(f"{served.url}/v1/stats?judge=true")["judge"]
     (judge,) = report["judges"]
-    assert (judge["model"], judge["mean_grade"]) == ("judge-8", 0.8)
+    assert (judge["model"], judge["mean_grade"]) == ("judge-8", pytest.approx(0.8))
     assert judge["agreement"] == {"n": 0, "note": "not enough data (n = 0)"}
     grades = figure(served, "tiercel_judge_grades_total")
     assert report["calls"] == judge["grades"] == report["since_start"]["graded"] == grades

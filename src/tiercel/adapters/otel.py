@@ -38,6 +38,8 @@ EVALUATION_NAME = "tiercel.quality"
 DECISION = "tiercel.decision"
 REMEMBERED = 10_000
 """Calls whose ratings are put into their traces; later ones name the decision only."""
+RESPONSE_MODELS, OTHER = 200, "_other"
+"""So many names that upstreams gave their models have series of their own; an upstream may make up one each time."""
 FAREWELL_S = 3.0
 """So long a process that ends waits for what is left to be sent."""
 _DURATIONS_S = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
@@ -75,6 +77,7 @@ class OtelTelemetry:
         self._propagator = TraceContextTextMapPropagator()
         self._lock = Lock()
         self._answered: dict[str, tuple[SpanContext, str]] = {}
+        self._response_models: set[str] = set()
         made = meter.get_meter(SCOPE, own)
         self.duration = made.create_histogram(
             "gen_ai.client.operation.duration",
@@ -143,6 +146,14 @@ class OtelTelemetry:
             self._answered[decision_id] = (span, response_id)
             if len(self._answered) > REMEMBERED:
                 del self._answered[next(iter(self._answered))]
+
+    def series_of(self, response_model: str) -> str:
+        """What metrics call the model that answered."""
+        known = self._response_models
+        if response_model in known or len(known) < RESPONSE_MODELS:
+            known.add(response_model)
+            return response_model
+        return OTHER
 
     def close(self) -> None:
         """See `Telemetry.close`."""
@@ -214,7 +225,7 @@ class OtelCall:
     def _tell_metrics(self, outcome: Outcome, response_model: str) -> None:
         about = dict(self._asked)
         if response_model:
-            about["gen_ai.response.model"] = response_model
+            about["gen_ai.response.model"] = self._telemetry.series_of(response_model)
         failed = about if outcome.success else {**about, "error.type": outcome.error}
         in_span = trace.set_span_in_context(self._span)
         self._telemetry.duration.record(outcome.latency_ms / _MS_PER_S, failed, context=in_span)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import AsyncIterator
 
 import pytest
@@ -14,7 +13,7 @@ from support.called import BODY, CONTEXT, STREAMED
 from support.in_process import LARGE, SMALL, gateway_settings
 from support.told_telemetry import ToldTelemetry
 from tiercel.adapters.memory_store import MemoryStore
-from tiercel.adapters.otel import REMEMBERED, resource
+from tiercel.adapters.otel import resource
 from tiercel.config.settings import Settings
 from tiercel.domain.errors import ProviderTimeout
 from tiercel.domain.request import RequestContext
@@ -247,15 +246,6 @@ async def test_a_rating_of_what_was_answered_elsewhere_names_its_decision(opened
     assert not record.log_record.trace_id
 
 
-async def test_calls_are_remembered_in_bounds(opened: list[Traced]) -> None:
-    told = ToldTelemetry()
-    span = told.telemetry._tracer.start_span("x").get_span_context()
-    for number in range(REMEMBERED + 5):
-        told.telemetry.remember(f"dec_{number}", span, "")
-    assert len(told.telemetry._answered) == REMEMBERED
-    assert "dec_4" not in told.telemetry._answered
-
-
 async def test_what_is_not_sampled_is_not_sent_and_the_caller_decides_for_its_own(opened: list[Traced]) -> None:
     traced = Traced(told=ToldTelemetry(ParentBased(ALWAYS_OFF)))
     opened.append(traced)
@@ -304,12 +294,3 @@ async def test_without_telemetry_nothing_is_added_upstream() -> None:
         pass
     await router.close()
     assert provider.calls[0].headers == {}
-
-
-def test_a_collector_that_takes_nothing_keeps_no_process_from_ending(caplog: pytest.LogCaptureFixture) -> None:
-    never, told = threading.Event(), ToldTelemetry(farewell_s=0.05)
-    told.stuck(never)
-    told.telemetry.close()
-    told.telemetry.close()
-    never.set()
-    assert caplog.messages == ["telemetry was not sent to its end: the collector took more than 0.05 s"]

@@ -73,7 +73,7 @@ class DriftWatching:
         self._epoch = knowledge.epoch
         for metric in self.settings.metrics:
             for standing in knowledge.standings(POLICIES[metric]):
-                self._detector.adopt(shift_of(standing))
+                self._adopt(shift_of(standing))
 
     def _tell(self, shift: Shift) -> None:
         place = drift_place(shift.segment, shift.model_id)
@@ -93,11 +93,16 @@ class DriftWatching:
         with self._lock:
             for event in learned.accepted:
                 if isinstance(event, StandingChange) and METRICS.get(event.policy) in self.settings.metrics:
-                    self._detector.adopt(shift_of(event))
+                    self._adopt(shift_of(event))
                     continue
                 for sample in samples_of(event):
                     if sample.metric in self.settings.metrics:
                         self._turned(self._detector.add(sample))
+
+    def _adopt(self, told: Shift) -> None:
+        self._detector.adopt(told)
+        # what was found before that, and is not logged yet, is no news any more
+        self._untold = [shift for shift in self._untold if shift.place != told.place or shift.turns > told.turns]
 
     def _turned(self, shifts: list[Shift]) -> None:
         self._untold += shifts

@@ -246,3 +246,24 @@ def test_turns_go_on_where_the_detector_has_forgotten_the_place(gateway: Gateway
     gateway.calls(20)
     gateway.check()
     assert told() == (State.BACK, 4)
+
+
+def test_what_another_process_found_later_is_not_taken_back_by_what_is_told_late() -> None:
+    first = Gateway()
+    second = Gateway(first.store)
+    first.calls(100)
+    first.calls(30, latency_ms=800.0)
+    second.learner.catch_up()  # has found it as well, and does not look for alerts yet
+    first.check()
+    first.calls(20)
+    first.check()
+    standing = first.learner.knowledge.standings("drift-latency")
+    assert [(s.current, s.evidence["turns"]) for s in standing] == [(State.BACK, 2)]
+    # of the calls that were as ever again it hears nothing, as if it had been started between
+    second.learner._position = first.learner._position
+    second.learner.knowledge.replace(first.learner.knowledge.export())
+    second.drift.breaches(micros(first.clock.now()))
+    second.learner.flush()
+    assert second.learner.knowledge.standings("drift-latency") == standing
+    for gateway in (first, second):
+        gateway.learner.close()

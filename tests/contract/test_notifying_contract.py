@@ -103,7 +103,7 @@ def test_two_who_call_it_by_other_names_still_tell_it_once(
     first.learner.flush(10)
     clock.advance(0.2)
     # the second looks before it has learned of the first's
-    second.learner.knowledge.replace(store.load()[0])
+    second.learner.knowledge.add(store.load()[0])
     second.alerting.check()
     ids = {watcher.alerting.active[0].alert_id for watcher in (first, second)}
     assert len(ids) == 2
@@ -139,6 +139,22 @@ def test_a_claim_that_nothing_follows_is_claimed_again(
     clock.advance(2)
     everyone([alive, watchers[2]])
     assert heard.said == [FIRED]
+
+
+def test_what_was_told_is_known_to_who_takes_the_state_instead_of_reading_the_log(
+    store: Store, clock: ManualClock, heard: Heard, watchers: list[Watcher]
+) -> None:
+    first, second, _ = watchers
+    second.look()
+    calls(store, clock, latency_ms=5_000)
+    everyone([first])
+    second.learner._load()  # as one does that is far behind, or whose place in the log is gone
+    clock.advance(310)
+    calls(store, clock, latency_ms=5_000)
+    everyone([second])
+    everyone([second])
+    assert heard.said == [FIRED]
+    assert len(second.alerting.history) == 2
 
 
 def test_what_was_told_is_known_after_a_restart(store: Store, clock: ManualClock, heard: Heard) -> None:

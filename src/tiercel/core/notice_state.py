@@ -10,6 +10,7 @@ tried again, later each time.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -74,6 +75,22 @@ def owed(told: Told, alert: Alert | None, now: datetime, *, jitter: float) -> Ow
     if not waited(last.recorded_at, now, waits_s):
         return None
     return Owed(occasion, last.alert_id, Severity(last.severity), last.attempt + 1)
+
+
+def claims(notice: Notice, fired_at: datetime, cooldown_s: float) -> list[Notice]:
+    """What has to be accepted, all of it, before `notice` is sent.
+
+    Two processes that give the same incident alerts of their own (both saw it before either knew) claim the same: the
+    first claim is of a channel, a subject, a severity and of two halves of a cooldown, that in which the alert fired
+    and the next. Within half a cooldown such claims overlap, and a cooldown later, when an alert may fire again, they
+    do not.
+    """
+    if notice.occasion == Occasion.RESOLVED or notice.attempt > 1:
+        return [notice]
+    half_s = max(cooldown_s, 1.0) / 2
+    first = int(fired_at.timestamp() // half_s)
+    subject = (notice.channel, notice.subject, notice.severity)
+    return [replace(notice, claim="\x1f".join((*subject, str(half)))) for half in (first, first + 1)]
 
 
 def moot(told: Told, now: datetime, *, active: bool) -> bool:

@@ -29,12 +29,7 @@ from tiercel.services.learning.learner import Learner
 
 log = logging.getLogger("tiercel.alerts")
 
-_LOG_LEVELS = {
-    Severity.INFO: logging.INFO,
-    Severity.WARNING: logging.WARNING,
-    Severity.ERROR: logging.ERROR,
-    Severity.CRITICAL: logging.CRITICAL,
-}
+_LOG_LEVELS = logging.getLevelNamesMapping()
 _NO_REASONS: Mapping[str, str] = MappingProxyType({})
 
 TRAIL_LIMIT = 10_000
@@ -82,7 +77,7 @@ class Alerting:
         self._acknowledged: dict[str, Acknowledgement] = {}
         self._told: set[str] = set()
         self._refused: Mapping[str, str] | None = None
-        self._remembered = False
+        self._remembered = -1
         with self._lock:  # what is learned meanwhile waits for what was logged before it
             self._stop = learner.subscribe(self._learned)
             self._remember()
@@ -167,8 +162,9 @@ class Alerting:
         self._stop()
 
     def _remember(self) -> None:
-        """Take over what the log says, once."""
-        if self._remembered:
+        """Take over what the log says: at the start, and where the learner took the state over the log's events."""
+        epoch = self._learner.knowledge.epoch
+        if self._remembered == epoch:
             return
         try:
             # the log holds an alert at most twice
@@ -180,7 +176,7 @@ class Alerting:
         for alert in reversed(logged):
             self._adopt(alert)
         self._acknowledged |= {said.alert_id: said for said in trail if isinstance(said, Acknowledgement)}
-        self._remembered = True
+        self._remembered = epoch
 
     def _step(self, key: AlertKey, breach: Breach | None) -> Alert | None:
         """Take one kind of alert from the last check to this one; the alert that fires."""
@@ -260,10 +256,13 @@ class Alerting:
             other, alert = sorted((stands, alert), key=lambda one: (one.timestamp, one.alert_id))
             self._tell(other.resolved(alert.timestamp))
             stands = None
+        if stands is not None and alert.timestamp < stands.timestamp:
+            self._keep(alert.resolved(stands.timestamp))
+            return
         # an alert of a clock that is ahead has not been active for a negative time
         age_us = max(0, micros(self._clock.now()) - micros(alert.timestamp))
         at_us = self._monotonic_us() - age_us
-        fired_at_us = {**alarm.fired_at_us, alert.severity: at_us}
+        fired_at_us = {**alarm.fired_at_us, alert.severity: max(at_us, alarm.fired_at_us.get(alert.severity, at_us))}
         self._alarms[alert.key] = Alarm(alert.severity, at_us, fired_at_us)
         self._active[alert.key] = alert
         if stands is not None:

@@ -1,9 +1,6 @@
 """Telling people of incidents: once, however many processes watch, and again where it failed.
 
-A process claims a notice before it sends it. The log accepts a claim once, so one process sends. Two that give the same
-incident alerts of their own (both saw it before either knew) claim the same: a claim is of a channel, a subject, a
-severity and of two halves of a cooldown, that in which the alert fired and the next. Within half a cooldown claims
-overlap, and a cooldown later, when an alert may fire again, they do not.
+A process claims a notice before it sends it. The log accepts a claim once, so one process sends; see `claims`.
 
 While the store is away nothing can be claimed, so nobody is told until it is back.
 """
@@ -12,13 +9,14 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from tiercel.core.notice_state import MAX_ATTEMPTS, Owed, Told, moot, owed, waited
+from tiercel.core.notice_state import CLAIM_S, MAX_ATTEMPTS, Owed, Told, claims, moot, owed, waited
 from tiercel.core.notice_text import message_id, words
 from tiercel.domain.alerts import Alert, AlertKey, AlertType
 from tiercel.domain.channel import Channel
@@ -80,8 +78,9 @@ class Notifying:
         self._lock = threading.Lock()
         self._told: dict[_Place, Told] = {}
         self._last_sent: dict[str, datetime] = {}
+        self._refused: dict[str, dict[_Place, float]] = {name: {} for name in self._outlets}
         self._status = {name: ChannelStatus(name) for name in self._outlets}
-        self._remembered = False
+        self._remembered = -1
         with self._lock:  # what is learned meanwhile waits for what was logged before it
             self._stop = learner.subscribe(self._learned)
             self._remember()
@@ -150,7 +149,7 @@ class Notifying:
                 closed += [replace(last, state=NoticeState.CLOSED, recorded_at=now, claim="")] if last else []
         if closed:
             self._learner.record(*closed, timeout_s=RECORD_S)
-        return due
+        return self._unblocked(channel, due)
 
     def _send(self, outlet: Outlet, due: Mapping[_Place, Owed]) -> int:
         won = self._claimed(outlet.channel, due)
@@ -184,23 +183,30 @@ class Notifying:
         """Those whose every claim is ours."""
         now = self._clock.now()
         active = self._alerting.logged()
-        claims = {
-            place: self._claims(channel, place[1], what, active.get(place[1]), now) for place, what in due.items()
-        }
-        receipt = self._learner.record(*(claim for some in claims.values() for claim in some), timeout_s=RECORD_S)
+        cooldown_s = self._alerting.thresholds.cooldown_s
+        claimed: dict[_Place, Sequence[Notice]] = {}
+        for place, what in due.items():
+            alert, claim = active.get(place[1]), _notice(channel, place[1], what, now, NoticeState.CLAIMED)
+            claimed[place] = claims(claim, alert.timestamp if alert else now, cooldown_s)
+        receipt = self._learner.record(*(claim for some in claimed.values() for claim in some), timeout_s=RECORD_S)
         if receipt.kept:
             raise StoreUnavailable("the store is away")
         accepted = {event.id for event in receipt.accepted}
-        return {place: due[place] for place, some in claims.items() if accepted.issuperset(claim.id for claim in some)}
+        won = {place: due[place] for place, some in claimed.items() if accepted.issuperset(one.id for one in some)}
+        refused, now_s = self._refused[channel.name], self._clock.monotonic_s()
+        self._refused[channel.name] = dict.fromkeys(claimed.keys() - won.keys(), now_s) | refused
+        return won
 
-    def _claims(self, channel: Channel, key: AlertKey, what: Owed, alert: Alert | None, now: datetime) -> list[Notice]:
-        claim = _notice(channel, key, what, now, NoticeState.CLAIMED)
-        if what.occasion == Occasion.RESOLVED or what.attempt > 1:
-            return [claim]
-        half_s = max(self._alerting.thresholds.cooldown_s, 1.0) / 2
-        first = int((alert.timestamp if alert else now).timestamp() // half_s)
-        subject = (channel.name, claim.subject, what.severity)
-        return [replace(claim, claim="\x1f".join((*subject, str(half)))) for half in (first, first + 1)]
+    def _unblocked(self, channel: Channel, due: Mapping[_Place, Owed]) -> dict[_Place, Owed]:
+        """Who was refused, and hears of nobody who sends, was refused for an older incident: the clock was set back."""
+        first = {place for place, what in due.items() if what.occasion == Occasion.FIRED and what.attempt == 1}
+        refused = {place: at_s for place, at_s in self._refused[channel.name].items() if place in first}
+        self._refused[channel.name] = refused
+        late_s = self._clock.monotonic_s() - CLAIM_S
+        return {
+            place: what._replace(attempt=2) if refused.get(place, math.inf) <= late_s else what
+            for place, what in due.items()
+        }
 
     def _tiding(self, key: AlertKey, what: Owed, ended_at: datetime, now: datetime) -> Tiding:
         """The alert that is told of. What was told first may be out of the history, or was replaced by a newer one."""
@@ -240,18 +246,20 @@ class Notifying:
             log.warning("channel %s: %s; it is tried again", status.name, word)
 
     def _remember(self) -> None:
-        """Take over what the log says, once."""
-        if self._remembered:
+        """Take over what the log says: at the start, and where the learner took the state over the log's events."""
+        epoch = self._learner.knowledge.epoch
+        if self._remembered == epoch:
             return
         try:
             trail = self._learner.store.alert_trail(TRAIL_LIMIT)
         except StoreUnavailable as error:
             log.warning("what was told before is not known yet: %s", error)
             return
+        self._told = {}
         for event in reversed(trail):
             if isinstance(event, Notice):
                 self._fold(event)
-        self._remembered = True
+        self._remembered = epoch
 
     def _learned(self, learned: Appended) -> None:
         notices = [event for event in learned.accepted if isinstance(event, Notice)]

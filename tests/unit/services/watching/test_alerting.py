@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tiercel.adapters.memory_store import MemoryStore
+from tiercel.core.statistics.fold import fold
 from tiercel.domain.alerts import Alert, AlertThresholds, AlertType, Severity
 from tiercel.domain.errors import StoreUnavailable
 from tiercel.domain.events import Feedback
@@ -309,6 +310,25 @@ def test_of_two_alerts_of_one_kind_the_later_stands(store: MemoryStore, clock: M
     assert [alert.resolved_at is None for alert in one.alerting.history] == [True, False]
     one.close()
     two.close()
+
+
+def test_a_milder_alert_from_before_that_is_heard_of_later_does_not_take_the_place_of_a_worse_one(
+    site: Site, store: MemoryStore, clock: ManualClock
+) -> None:
+    """Another process warned, and this one saw what is worse before it heard of that."""
+    warned = Alert(
+        alert_id="w",
+        timestamp=clock.now(),
+        severity=Severity.WARNING,
+        alert_type=AlertType.HIGH_LATENCY,
+        message="WARNING: P95 latency 600.0ms exceeds warning threshold 500.0ms",
+    )
+    site.calls(latency_ms=5_000.0)
+    assert site.after(1) == ["high_latency CRITICAL"]
+    store.append([warned], fold)
+    site.learner.catch_up()
+    assert site.active == ["high_latency CRITICAL"]
+    assert [alert.resolved_at for alert in site.alerting.history] == [None, clock.now()]
 
 
 def test_a_store_that_is_away_delays_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import pairwise
+from unittest.mock import Mock
 
 import pytest
 
@@ -265,10 +266,8 @@ def test_a_clock_set_back_keeps_neither_a_retry_nor_an_end_waiting(
 def test_however_many_end_at_once_the_history_is_read_twice(
     store: MemoryStore, clock: ManualClock, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    history = Alerting.history.fget
-    assert history is not None
-    read = []
-    monkeypatch.setattr(Alerting, "history", property(lambda self: read.append(self) or history(self)))
+    history = Mock(wraps=vars(Alerting)["history"].fget)
+    monkeypatch.setattr(Alerting, "history", property(lambda self: history(self)))
     with closing(Watcher(store, clock, heard, thresholds=QUIET, rules=(SLOW,))) as watcher:
         for number in range(DOZEN):
             calls(store, clock, latency_ms=5_000, segment=stage_segment("w", f"s{number}"))
@@ -276,7 +275,24 @@ def test_however_many_end_at_once_the_history_is_read_twice(
         clock.advance(1_300)
         looked(watcher)
         clock.advance(SETTLE_S)
-        read.clear()
+        history.reset_mock()
         assert looked(watcher) == 1
     assert len(heard.messages[-1].tidings) == DOZEN + 1
-    assert len(read) == 2
+    assert history.call_count == 2
+
+
+def test_an_incident_after_the_clock_was_set_back_is_told_though_its_time_was_claimed_before(
+    store: MemoryStore, clock: ManualClock, heard: Heard, watcher: Watcher
+) -> None:
+    calls(store, clock, latency_ms=700)
+    looked(watcher)
+    for pause_s in (1_300, SETTLE_S):
+        clock.advance(pause_s)
+        looked(watcher)
+    assert len(heard.said) == 2
+    clock.step(-1_300)
+    calls(store, clock, latency_ms=700)
+    for _ in range(14):  # shorter than a cooldown
+        looked(watcher)
+        clock.advance(5)
+    assert heard.said[2:] == ["fired WARNING high_latency"]

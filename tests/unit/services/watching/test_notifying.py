@@ -267,7 +267,7 @@ def test_however_many_end_at_once_the_history_is_read_twice(
     store: MemoryStore, clock: ManualClock, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history = Mock(wraps=vars(Alerting)["history"].fget)
-    monkeypatch.setattr(Alerting, "history", property(lambda self: history(self)))
+    monkeypatch.setattr(Alerting, "history", property(history))
     with closing(Watcher(store, clock, heard, thresholds=QUIET, rules=(SLOW,))) as watcher:
         for number in range(DOZEN):
             calls(store, clock, latency_ms=5_000, segment=stage_segment("w", f"s{number}"))

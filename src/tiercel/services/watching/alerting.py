@@ -12,6 +12,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -28,9 +29,6 @@ from tiercel.services.ids import new_alert_id
 from tiercel.services.learning.learner import Learner
 
 log = logging.getLogger("tiercel.alerts")
-
-_LOG_LEVELS = logging.getLevelNamesMapping()
-_NO_REASONS: Mapping[str, str] = MappingProxyType({})
 
 TRAIL_LIMIT = 10_000
 """How much of what was done about alerts is read at the start."""
@@ -136,9 +134,8 @@ class Alerting:
         """Look once: the alerts that fire now, the worst first.
 
         Costs some tens of microseconds per model, and a few hundred per stage that was rated or called since the last
-        look, whatever the history; see `Watch`.
-
-        What fires or resolves is left with the learner to be logged; nothing waits for the store.
+        look, whatever the history; see `Watch`. What fires or resolves is left with the learner to be logged; nothing
+        waits for the store.
         """
         with self._lock:
             self._remember()
@@ -153,7 +150,7 @@ class Alerting:
             self.check_s = self._clock.monotonic_s() - begun_s
         return _worst_first(fired)
 
-    def note_no_models(self, reasons: Mapping[str, str] = _NO_REASONS) -> None:
+    def note_no_models(self, reasons: Mapping[str, str] = MappingProxyType({})) -> None:
         """A request could be served by no model, for these reasons by model id: an alert at the next check."""
         self._refused = reasons
 
@@ -193,26 +190,32 @@ class Alerting:
         else:
             self._alarms[key] = alarm
         now = self._clock.now()
-        if resolves:
-            self._end(self._active.pop(key), now, replaced=fires)
-        return self._begin(key, breach, now) if fires and breach else None
+        over = self._active.pop(key) if resolves else None
+        if over is not None:
+            self._end(over, now, replaced=fires)
+        if not (fires and breach):
+            return None
+        begun = self._begin(key, breach, now)
+        if over is not None and over.severity.rank >= begun.severity.rank and over.alert_id in self._acknowledged:
+            # the same incident, and no worse: whoever takes care of it still does
+            said = replace(self._acknowledged[over.alert_id], alert_id=begun.alert_id)
+            self._acknowledged[begun.alert_id] = said
+            self._learner.leave(said)
+        return begun
 
     def _begin(self, key: AlertKey, breach: Breach, now: datetime) -> Alert:
         alert = Alert(
             alert_id=self._new_id(key, breach.severity, now),
             timestamp=now,
             severity=breach.severity,
-            alert_type=key.alert_type,
             message=breach.message,
-            model_id=key.model_id,
-            segment=key.segment,
-            rule=key.rule,
+            **key._asdict(),
             metric_value=breach.metric_value,
             threshold_value=breach.threshold_value,
         )
         self._active[key] = alert
         self._tell(alert)
-        log.log(_LOG_LEVELS[alert.severity], "%s", alert.message)
+        log.log(logging.getLevelNamesMapping()[alert.severity], "%s", alert.message)
         return alert
 
     def _end(self, alert: Alert, now: datetime, *, replaced: bool) -> None:
@@ -251,7 +254,9 @@ class Alerting:
                 del self._active[alert.key]
                 self._alarms[alert.key] = Alarm(None, alarm.breached_at_us, alarm.fired_at_us)
             return
-        if stands is not None and self._are_one(stands, alert):
+        cooldown_s = self.thresholds.cooldown_s
+        apart_s = abs((alert.timestamp - stands.timestamp).total_seconds()) if stands else cooldown_s
+        if stands is not None and stands.severity == alert.severity and apart_s < cooldown_s:
             # two saw it before either knew of the other: for both of them the later stands, whichever was heard last
             other, alert = sorted((stands, alert), key=lambda one: (one.timestamp, one.alert_id))
             self._tell(other.resolved(alert.timestamp))
@@ -267,10 +272,6 @@ class Alerting:
         self._active[alert.key] = alert
         if stands is not None:
             self._keep(stands.resolved(alert.timestamp))
-
-    def _are_one(self, stands: Alert, other: Alert) -> bool:
-        apart_s = abs((stands.timestamp - other.timestamp).total_seconds())
-        return stands.severity == other.severity and apart_s < self.thresholds.cooldown_s
 
     def _keep(self, alert: Alert) -> None:
         self._history[alert.alert_id] = alert

@@ -312,6 +312,23 @@ def test_of_two_alerts_of_one_kind_the_later_stands(store: MemoryStore, clock: M
     two.close()
 
 
+def test_who_takes_care_of_an_incident_does_so_when_it_fires_again_and_not_when_it_is_worse(
+    site: Site, store: MemoryStore, clock: ManualClock
+) -> None:
+    site.calls(latency_ms=600.0)
+    site.after(0)
+    site.alerting.acknowledge(site.alerting.active[0].alert_id, "ada", "on it")
+    assert site.after(300) == ["high_latency WARNING"]
+    assert [(alert.acknowledged_by, alert.note) for alert in site.alerting.history] == [("ada", "on it")] * 2
+    site.learner.flush()
+    later = Site(store, clock)
+    assert later.alerting.active == site.alerting.active
+    later.close()
+    site.calls(latency_ms=5_000.0)
+    assert site.after(1) == ["high_latency CRITICAL"]
+    assert site.alerting.active[0].acknowledged_by is None
+
+
 def test_a_milder_alert_from_before_that_is_heard_of_later_does_not_take_the_place_of_a_worse_one(
     site: Site, store: MemoryStore, clock: ManualClock
 ) -> None:

@@ -175,6 +175,24 @@ def test_what_was_told_is_known_after_a_restart(store: Store, clock: ManualClock
     assert heard.said == [FIRED, RESOLVED]
 
 
+def test_an_end_that_was_told_after_the_clock_was_set_back_is_known_after_a_restart(
+    store: Store, clock: ManualClock, heard: Heard
+) -> None:
+    calls(store, clock, latency_ms=5_000)
+    with closing(Watcher(store, clock, heard, thresholds=THRESHOLDS)) as before:
+        everyone([before])
+        clock.step(-7_200)
+        for _ in range(3):
+            clock.advance(61)
+            everyone([before])
+    assert heard.said == [FIRED, RESOLVED]
+    clock.advance(310)
+    calls(store, clock, latency_ms=5_000)
+    with closing(Watcher(store, clock, heard, thresholds=THRESHOLDS)) as after:
+        everyone([after])
+    assert heard.said == [FIRED, RESOLVED, FIRED]
+
+
 def test_of_two_who_acknowledge_the_first_stands_for_both(
     store: Store, clock: ManualClock, watchers: list[Watcher]
 ) -> None:

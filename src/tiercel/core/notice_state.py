@@ -10,14 +10,16 @@ tried again, later each time.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from tiercel.core.statistics.buckets import CLOCKS_APART_US
 from tiercel.domain.alerts import Alert, Severity
 from tiercel.domain.incident import Notice, NoticeState, Occasion
 
+_Place = TypeVar("_Place")
 CLAIM_S = 60.0
 FIRST_RETRY_S = 5.0
 LAST_RETRY_S = 600.0
@@ -99,6 +101,18 @@ def moot(told: Told, now: datetime, *, active: bool) -> bool:
     if active or told.fired is not None or last is None:
         return False
     return last.state != NoticeState.CLAIMED or waited(last.recorded_at, now, CLAIM_S)
+
+
+def unended(told: Mapping[_Place, Told], notices: Iterable[Notice]) -> dict[_Place, Told]:
+    """`told` without what `notices` say is over: by their times they are out of order where a clock was set back."""
+    ends = (one for one in notices if one.occasion == Occasion.RESOLVED)
+    over = {(one.channel, one.alert_id) for one in ends if one.state in (NoticeState.SENT, NoticeState.CLOSED)}
+    held: dict[_Place, Told] = {}
+    for place, (fired, under_way) in told.items():
+        kept = Told(None if fired and (fired.channel, fired.alert_id) in over else fired, under_way)
+        if kept:
+            held[place] = kept
+    return held
 
 
 def waited(since: datetime, now: datetime, seconds: float) -> bool:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from tiercel.core.notice_state import CLAIM_S, MAX_ATTEMPTS, Owed, Told, claims, moot, owed, waited
+from tiercel.core.notice_state import CLAIM_S, MAX_ATTEMPTS, Owed, Told, claims, moot, owed, unended, waited
 from tiercel.core.notice_text import message_id, words
 from tiercel.domain.alerts import Alert, AlertKey, AlertType
 from tiercel.domain.channel import Channel
@@ -174,8 +174,7 @@ class Notifying:
         if not self._learner.leave(*said):
             log.warning("channel %s: no room to say what was sent, it may be sent again", outlet.channel.name)
         with self._lock:
-            # the log says the same soon, and until then this process does not begin again
-            for notice in said:
+            for notice in said:  # the log says the same soon, and until then this process does not begin again
                 self._fold(notice)
         return int(state == NoticeState.SENT)
 
@@ -256,9 +255,10 @@ class Notifying:
             log.warning("what was told before is not known yet: %s", error)
             return
         self._told = {}
-        for event in reversed(trail):
-            if isinstance(event, Notice):
-                self._fold(event)
+        notices = [event for event in reversed(trail) if isinstance(event, Notice)]
+        for notice in notices:
+            self._fold(notice)
+        self._told = unended(self._told, notices)
         self._remembered = epoch
 
     def _learned(self, learned: Appended) -> None:
@@ -278,8 +278,8 @@ class Notifying:
         else:
             self._told.pop(place, None)
         if notice.state == NoticeState.SENT:
-            last = self._last_sent.get(notice.channel, notice.recorded_at)
-            self._last_sent[notice.channel] = max(last, notice.recorded_at)
+            at = notice.recorded_at
+            self._last_sent[notice.channel] = max(at, self._last_sent.get(notice.channel, at))
 
 
 def _notice(channel: Channel, key: AlertKey, what: Owed, now: datetime, state: NoticeState) -> Notice:

@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import islice
+from typing import TypeVar
 
 from tiercel.adapters.codec import SIGNAL, as_logged, kind_of
 from tiercel.adapters.memory_presence import MemoryPresence
@@ -25,6 +26,7 @@ from tiercel.domain.events import Event, Feedback, Outcome, Signal, StandingChan
 from tiercel.domain.incident import Acknowledgement, Notice
 from tiercel.ports import START, Appended, DecisionRecord, Fold, Position, Presence, Span
 
+_Held = TypeVar("_Held", bound=Event)
 _Dated = tuple[int, int, Feedback]
 """A rating with its time and its position in the log, by which it sorts."""
 
@@ -108,35 +110,27 @@ class MemoryStore(Undivided):
     def recent_decisions(self, limit: int) -> Sequence[Decision]:
         """See `EventStore.recent_decisions`."""
         with self._lock:
-            newest = self._decisions[-limit:] if limit > 0 else []
-        return [decision for _, _, decision in reversed(newest)]
+            return _newest(self._decisions, limit)
 
     def decisions_until(self, until: datetime, limit: int) -> Sequence[Decision]:
         """See `EventStore.decisions_until`."""
         with self._lock:
-            end = bisect_right(self._decisions, micros(until), key=_time)
-            newest = self._decisions[max(end - limit, 0) : end] if limit > 0 else []
-        return [decision for _, _, decision in reversed(newest)]
+            return _newest(self._decisions, limit, until)
 
     def recent_alerts(self, limit: int) -> Sequence[Alert]:
         """See `EventStore.recent_alerts`."""
         with self._lock:
-            newest = self._alerts[-limit:] if limit > 0 else []
-        return [alert for _, _, alert in reversed(newest)]
+            return _newest(self._alerts, limit)
 
     def alert_trail(self, limit: int) -> Sequence[Acknowledgement | Notice]:
         """See `EventStore.alert_trail`."""
         with self._lock:
-            newest = self._trail[-limit:] if limit > 0 else []
-        return [event for _, _, event in reversed(newest)]
+            return _newest(self._trail, limit)
 
     def recent_changes(self, limit: int, until: datetime | None = None) -> Sequence[StandingChange]:
         """See `EventStore.recent_changes`."""
         with self._lock:
-            held = self._changes
-            end = len(held) if until is None else bisect_right(held, micros(until), key=_time)
-            newest = held[max(end - limit, 0) : end] if limit > 0 else []
-        return [change for _, _, change in reversed(newest)]
+            return _newest(self._changes, limit, until)
 
     def signals(self, agent_id: str, after: str, limit: int) -> Sequence[Signal]:
         """See `EventStore.signals`."""
@@ -149,8 +143,7 @@ class MemoryStore(Undivided):
     def feedback_history(self, workflow: str, stage: str, tier: str | None, limit: int) -> Sequence[Feedback]:
         """See `EventStore.feedback_history`."""
         with self._lock:
-            newest = self._history.get((workflow, stage, tier), [])[-limit:] if limit > 0 else []
-        return [rating for _, _, rating in reversed(newest)]
+            return _newest(self._history.get((workflow, stage, tier), []), limit)
 
     def rated_tiers(self, workflow: str) -> Sequence[tuple[str, str]]:
         """See `EventStore.rated_tiers`."""
@@ -167,13 +160,9 @@ class MemoryStore(Undivided):
             cleared = [rating for rating in cleared if rating.segment[: len(prefix)] == prefix]
             forget_ratings(self._trimmed, workflow, stage)
             self._lose_position()
-            self._enter(
-                [
-                    (position, event)
-                    for position, event in self._log
-                    if not (isinstance(event, Feedback) and event.segment[: len(prefix)] == prefix)
-                ]
-            )
+            rated = ((position, event.segment) for position, event in self._log if isinstance(event, Feedback))
+            gone = {position for position, segment in rated if segment[: len(prefix)] == prefix}
+            self._enter([entry for entry in self._log if entry[0] not in gone])
         return len(cleared)
 
     def trim(self, before: datetime) -> int:
@@ -288,6 +277,13 @@ class MemoryStore(Undivided):
             return []
         _, workflow, stage = rating.segment
         return [self._history.setdefault((workflow, stage, tier), []) for tier in (None, rating.tier)]
+
+
+def _newest(held: Sequence[tuple[int, int, _Held]], limit: int, until: datetime | None = None) -> list[_Held]:
+    """The newest `limit` of what sorts by its time, up to `until`, the newest first."""
+    end = len(held) if until is None else bisect_right(held, micros(until), key=_time)
+    newest = held[max(end - limit, 0) : end] if limit > 0 else ()
+    return [event for _, _, event in reversed(newest)]
 
 
 def _position(entry: tuple[int, Event]) -> int:

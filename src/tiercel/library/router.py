@@ -40,7 +40,7 @@ class _Routing(WithAgents, WithChanges):
     `models` and the rest describe a router in code; `settings` (see `from_config`) takes their place. `seed` makes the
     draws reproducible. `outbox` is a file for what the store has not got while it is away: True is one in the working
     directory where the store is a server, and none elsewhere; False is none. A `store` given open is closed with the
-    router, and so are `providers` that were called and `telemetry`, which is told of calls and ratings.
+    router, and so are `providers` that were called.
     """
 
     def __init__(

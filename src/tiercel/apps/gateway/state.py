@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
 
-from tiercel.adapters.evaluation_files import Evaluations
 from tiercel import bootstrap
+from tiercel.adapters.evaluation_files import Evaluations
 from tiercel.apps.gateway.access import Access
 from tiercel.apps.gateway.event_stream import EventStreams
 from tiercel.apps.gateway.under_way import UnderWay
@@ -24,9 +24,9 @@ from tiercel.services.ids import new_feedback_id
 from tiercel.services.rating.feedback_loop import FeedbackService
 from tiercel.services.watching.advice import Advice
 from tiercel.services.watching.alerting import Alerting
-from tiercel.services.watching.pace import Pace
 from tiercel.services.watching.drift import DriftWatching
 from tiercel.services.watching.notifying import Notifying, Outlet
+from tiercel.services.watching.pace import Pace
 from tiercel.services.watching.performance import Performance
 
 log = logging.getLogger("tiercel.gateway")
@@ -126,8 +126,8 @@ class GatewayState:
         await self.calls.wait(FAREWELL_S)
         await asyncio.to_thread(self.notifying.close)
         self.alerting.close()
-        self.drift.close()
         self.pace.close()
+        self.drift.close()
         await self.router.close()
 
     async def _tell(self, channel: str) -> None:

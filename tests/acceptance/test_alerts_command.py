@@ -98,7 +98,7 @@ def test_rules_are_rehearsed_over_the_log_and_over_its_export(folder: Path) -> N
 def test_a_channel_without_its_variable_keeps_the_gateway_from_starting(tmp_path: Path) -> None:
     (tmp_path / "tiercel.toml").write_text('[[models]]\nid = "m"\n[[notify]]\nname = "chat"\nurl_env = "CHAT"\n')
     environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
-    command = [TIERCEL, "serve", "--config", "tiercel.toml"]
+    command = [str(TIERCEL), "serve", "--config", "tiercel.toml"]
     called = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
     )

@@ -35,7 +35,7 @@ class AppriseNotifier:
             raise ValueError("holds no address that apprise can read")
 
     def send(self, message: Message) -> None:
-        """See `Notifier.send`. The time-outs are apprise's: 4 s to connect and 4 s to answer, or as the address says."""
+        """See `Notifier.send`. Time-outs are apprise's: 4 s to connect and 4 s to answer, or as the address says."""
         over = all(tiding.occasion == Occasion.RESOLVED for tiding in message.tidings)
         kind = NotifyType.SUCCESS if over else _TYPES[Severity(message.severity)]
         try:

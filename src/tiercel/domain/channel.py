@@ -90,8 +90,9 @@ def _filter_problems(channel: Channel) -> Iterator[Problem]:
         wrong = name_problem(f"rules[{i}]", glob)
         if wrong is not None:
             yield wrong
-    if not isinstance(channel.resolve, bool):
-        yield Problem("resolve", "must be true or false", repr(channel.resolve)[:80], "type")
+    resolve: object = channel.resolve
+    if not isinstance(resolve, bool):
+        yield Problem("resolve", "must be true or false", repr(resolve)[:80], "type")
 
 
 def _digest_problems(channel: Channel) -> Iterator[Problem]:

@@ -58,8 +58,8 @@ class Notice:
     """How far telling a channel of an incident is.
 
     `subject` is what the incident is about (an `AlertKey` in JSON), `alert_id` its alert. `attempt` counts from 1;
-    `error` is a short word, never a secret. `claim` is what the log accepts once, where several may claim the same about
-    alerts of their own.
+    `error` is a short word, never a secret. `claim` is what the log accepts once, where several may claim the same
+    about alerts of their own.
     """
 
     channel: str

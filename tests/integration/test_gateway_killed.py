@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import socket
 import time
 import urllib.request
@@ -13,6 +15,7 @@ from urllib.parse import urlsplit
 
 from support.reported import Reported
 from support.servers import Gateway, get, post, running, upstream
+from support.waiting import until
 
 SEED = 20_261_122
 MODELS = [("hang", "cheap"), ("hang-best", "premium")]
@@ -64,7 +67,10 @@ def test_kill_9_of_a_gateway_with_streams_loses_nothing_acknowledged(tmp_path: P
                 with streaming(served):
                     acknowledged |= rate(served, str(kill), draw.randrange(1, 30))
                     time.sleep(draw.uniform(0.0, 0.02))
+                    # the command first, so that it cannot start another worker
+                    worker = served.worker
                     served.process.kill()
+                    os.kill(worker, signal.SIGKILL)
         with running(tmp_path, upstream_url, MODELS) as served:
             stuck += under_way(served)
             found = {
@@ -75,3 +81,14 @@ def test_kill_9_of_a_gateway_with_streams_loses_nothing_acknowledged(tmp_path: P
     what = f"{kills} kills with {STREAMS} streams each: acknowledged ratings lost"
     reported.none("kill-gateway", what, of=len(acknowledged), bad=len(acknowledged.keys() - found), seeds=SEED)
     reported.most("kill-gateway", "under way in a gateway that was started again", stuck, 0, seeds=SEED)
+
+
+def test_a_gateway_whose_command_was_killed_ends_by_itself(tmp_path: Path) -> None:
+    with upstream() as upstream_url, running(tmp_path, upstream_url, MODELS) as served:
+        worker = Path(f"/proc/{served.worker}")
+        acknowledged = rate(served, "last", 3)
+        served.process.kill()
+        until(lambda: not worker.exists())
+    with upstream() as upstream_url, running(tmp_path, upstream_url, MODELS) as served:
+        found = [get(f"{served.url}/v1/decisions/{decision_id}")["feedback"] for decision_id in acknowledged.values()]
+    assert [[rating["feedback_id"] for rating in ratings] for ratings in found] == [[id_] for id_ in acknowledged]

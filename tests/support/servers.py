@@ -55,6 +55,12 @@ class Gateway:
     process: subprocess.Popen[str]
     folder: Path
 
+    @property
+    def worker(self) -> int:
+        """The process id of what serves; `process` only starts and stops it."""
+        (worker,) = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return int(worker)
+
 
 @contextmanager
 def upstream() -> Iterator[str]:

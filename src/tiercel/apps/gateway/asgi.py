@@ -22,6 +22,7 @@ class Gateway:
     def __init__(self, state: GatewayState, *, on_ready: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
         self.state = state
         self._on_ready = on_ready
+        self._running_on: asyncio.Task[None] | None = None
         self._endpoints: Any = build_endpoints(state)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,9 +42,11 @@ class Gateway:
             if message["type"] == "lifespan.startup":
                 self.state.start()
                 if self._on_ready is not None:
-                    self._announcing = asyncio.create_task(self._on_ready())
+                    self._running_on = asyncio.create_task(self._on_ready())
                 await send({"type": "lifespan.startup.complete"})
             else:
+                if self._running_on is not None:
+                    self._running_on.cancel()
                 await self.state.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -29,11 +30,14 @@ from tiercel.config.urls import is_loopback
 from tiercel.domain.errors import ConfigurationError, Problem
 from tiercel.library.router import AsyncRouter
 
+log = logging.getLogger("tiercel.gateway")
+
 DRAIN_S = 10
 """When granian kills the worker; before, after `state.GRACE_S`, what is under way is ended in good order."""
 HEADER_RECEIPT_MS = 10_000
 _ADDRESS_VARIABLE = "TIERCEL_ADDRESS"
 _LISTENING_S = 0.02
+_ORPHAN_S = 0.5
 _SWITCH_INTERVAL_S = 0.001
 """The log's writer thread must give way to the event loop sooner than after the interpreter's 5 ms."""
 
@@ -67,8 +71,10 @@ def _address() -> tuple[str, int]:
 
 
 async def _ready(gateway: Gateway) -> None:
+    command = os.getppid()
     _end_streams_on_stop(gateway)
     await _announce()
+    await _end_with(command)
 
 
 def _end_streams_on_stop(gateway: Gateway) -> None:
@@ -81,6 +87,14 @@ def _end_streams_on_stop(gateway: Gateway) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         # this is called beside granian's own handler, which the loop learns of through its wake-up descriptor
         signal.signal(number, told)
+
+
+async def _end_with(command: int) -> None:
+    """Stop when the command is gone that started this worker: it was killed, and nobody else would tell the worker."""
+    while os.getppid() == command:  # noqa: ASYNC110 - no event tells it
+        await asyncio.sleep(_ORPHAN_S)
+    log.warning("the command that started this process is gone: stopping")
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def _announce() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -29,6 +30,11 @@ match = "wanting/*"
 policy = "tier-rules"
 changes = "approval"
 """
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # the browser's driver keeps an event loop running until the last of these tests: none after them could run its own
+    items.sort(key=lambda item: Path(__file__).parent in item.path.parents)
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,15 @@ document.addEventListener("securitypolicyviolation", (event) => {
   window.violations.push(`${event.violatedDirective} ${event.blockedURI}`);
 });
 """
+_BEYOND = """
+() => {
+  const { scrollWidth, clientWidth } = document.documentElement;
+  if (scrollWidth <= clientWidth) return [];
+  const all = [...document.querySelectorAll("body *")];
+  const beyond = all.filter((one) => one.getBoundingClientRect().right > clientWidth);
+  return [`${scrollWidth - clientWidth} px`, ...beyond.map((one) => one.outerHTML.slice(0, 200))];
+}
+"""
 _AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 
 
@@ -78,12 +87,10 @@ class Seen:
             if violation["impact"] in ("serious", "critical")
         ]
 
-    def sideways(self) -> int:
-        """By how many pixels the page is wider than the screen."""
-        overhang: int = self.page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        return overhang
+    def sideways(self) -> list[str]:
+        """What makes the page wider than the screen."""
+        beyond: list[str] = self.page.evaluate(_BEYOND)
+        return beyond
 
 
 @contextmanager

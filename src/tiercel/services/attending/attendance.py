@@ -102,8 +102,7 @@ class Attendance:
 
         Raises `UnknownAgent`, `InvalidInput` with every problem; `StoreError` in a fork, from which nobody would hear.
         """
-        if self._pid != os.getpid():
-            raise StoreError("this was opened before the process forked: open the store in each process for itself")
+        self._check_process()
         agent = self.agent(agent_id)
         problems = _problems(status, progress, metadata or {})
         if problems:
@@ -189,7 +188,11 @@ class Attendance:
             self._conclude(standings)
 
     def start(self) -> None:
-        """Step from now on, in a thread of its own; idempotent. Nothing to do where no agents are configured."""
+        """Step from now on, in a thread of its own; idempotent. Nothing to do where no agents are configured.
+
+        Raises `StoreError` in a fork.
+        """
+        self._check_process()
         with self._lock:
             if self._thread is None and self._agents and not self._ended.is_set():
                 self._thread = threading.Thread(target=self._run, name="tiercel-agents", daemon=True)
@@ -197,14 +200,18 @@ class Attendance:
 
     def close(self) -> None:
         """Tell the others what they do not know yet, and stop; idempotent."""
-        if self._ended.is_set():
-            return
+        if self._pid != os.getpid() or self._ended.is_set():
+            return  # in a fork the thread that may have held a lock is not there to release it
         self._ended.set()
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
-        if self._unsent and self._pid == os.getpid():
+        if self._unsent:
             self.step()
+
+    def _check_process(self) -> None:
+        if self._pid != os.getpid():
+            raise StoreError("this was opened before the process forked: open the store in each process for itself")
 
     def _run(self) -> None:
         while not self._ended.is_set():

@@ -326,5 +326,9 @@ def test_a_fork_is_told_that_nobody_would_hear(processes: Processes, monkeypatch
         forked.setattr(os, "getpid", lambda: -1)
         with pytest.raises(StoreError, match="before the process forked"):
             attendance.beat("gpu_1")
-        attendance.close()
+        # neither waits for a lock that another thread held when the process forked
+        with attendance._lock, attendance._stepping:
+            with pytest.raises(StoreError, match="before the process forked"):
+                attendance.start()
+            attendance.close()
     assert processes.presence.told == 0

@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 from scripts.chromium import FLAGS, needed
 
 PAGES = {
@@ -23,6 +24,7 @@ PAGES = {
 """The paths of the dashboard's pages, and their headings."""
 WIDE, PHONE = (1280, 900), (375, 812)
 WITHIN_MS = 20_000
+_LAID_OUT_MS = 3_000
 Scheme = Literal["light", "dark"]
 _NOTE_VIOLATIONS = """
 window.violations = [];
@@ -88,9 +90,13 @@ class Seen:
         ]
 
     def sideways(self) -> list[str]:
-        """What makes the page wider than the screen."""
-        beyond: list[str] = self.page.evaluate(_BEYOND)
-        return beyond
+        """What makes the page wider than the screen, once it is laid out."""
+        try:
+            self.page.wait_for_function(f"({_BEYOND})().length === 0", timeout=_LAID_OUT_MS)
+        except PlaywrightTimeoutError:
+            beyond: list[str] = self.page.evaluate(_BEYOND)
+            return beyond
+        return []
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from tiercel import bootstrap
 from tiercel.adapters.webhook import signature
 from tiercel.config.file import load
 from tiercel.config.notify import NotifySettings
-from tiercel.core.alert_watch import LOOKED, SWEPT
-from tiercel.core.notice_state import MAX_ATTEMPTS
+from tiercel.core.alerts.notice_state import MAX_ATTEMPTS
+from tiercel.core.alerts.watch import LOOKED, SWEPT
 from tiercel.domain.alert_rule import AlertRule, Metric
 from tiercel.domain.alerts import AlertThresholds
 from tiercel.domain.channel import FIELDS

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiercel.core.alert_rules import Alarm, transition
+from tiercel.core.alerts.rules import Alarm, transition
 from tiercel.domain.alerts import Severity
 
 durations_us = st.integers(0, 1_000)

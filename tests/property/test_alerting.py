@@ -11,8 +11,8 @@ from tiercel.core.statistics.fold import fold
 from tiercel.domain.alerts import AlertThresholds
 from tiercel.domain.events import Outcome
 from tiercel.domain.request import stage_segment
+from tiercel.services.alerting.alerting import Alerting
 from tiercel.services.learning.learner import Learner
-from tiercel.services.watching.alerting import Alerting
 from tiercel.testing import ManualClock
 
 COOLDOWN_S = 300.0

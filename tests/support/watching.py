@@ -13,10 +13,10 @@ from tiercel.domain.errors import NotifyFailed
 from tiercel.domain.events import Outcome
 from tiercel.domain.request import Segment, stage_segment
 from tiercel.ports import Clock, Message, Store
+from tiercel.services.alerting.alerting import Alerting
+from tiercel.services.alerting.notifying import Notifying, Outlet
 from tiercel.services.delivering.delivery import CommitSettings
 from tiercel.services.learning.learner import Learner
-from tiercel.services.watching.alerting import Alerting
-from tiercel.services.watching.notifying import Notifying, Outlet
 from tiercel.testing import ManualClock
 
 STAGE = stage_segment("review", "analysis")

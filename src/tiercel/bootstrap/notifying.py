@@ -9,7 +9,7 @@ from tiercel.config.environment import PROCESS, notify_values
 from tiercel.config.settings import Settings
 from tiercel.domain.errors import ConfigurationError, MissingDependency, Problem
 from tiercel.ports import Notifier
-from tiercel.services.watching.notifying import Outlet
+from tiercel.services.alerting.notifying import Outlet
 
 
 def build_outlets(settings: Settings, environment: Mapping[str, str] = PROCESS) -> list[Outlet]:

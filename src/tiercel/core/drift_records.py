@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from tiercel.core.alert_rules import Breach
+from tiercel.core.alerts.rules import Breach
 from tiercel.core.beliefs.forgetting import METRICS, POLICIES, Metric, drift_place, place_of
 from tiercel.core.beliefs.level import Span
 from tiercel.core.beliefs.shift import Sample, Shift, State

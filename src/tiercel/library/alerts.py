@@ -8,7 +8,7 @@ from typing import Self
 from tiercel.domain.alert_rule import AlertRule
 from tiercel.domain.alerts import AlertThresholds
 from tiercel.ports import Clock
-from tiercel.services.watching.alerting import Alerting
+from tiercel.services.alerting.alerting import Alerting
 from tiercel.services.watching.performance import Performance
 
 

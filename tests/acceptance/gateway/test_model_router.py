@@ -16,7 +16,7 @@ from tiercel.apps.gateway.state import GatewayState
 from tiercel.domain.alerts import Alert
 from tiercel.domain.catalogue import AgentStatus
 from tiercel.domain.samples import SAMPLE_AGENTS, SAMPLE_MODELS
-from tiercel.services.watching.alerting import Alerting
+from tiercel.services.alerting.alerting import Alerting
 from tiercel.testing import ManualClock
 
 PREFIX = "/api/v1/model-router"

@@ -10,7 +10,7 @@ import typer
 
 from tiercel.apps.cli.output import print_table
 from tiercel.domain.alerts import Alert, AlertKey
-from tiercel.services.watching.dry_run import DryRun, Episode
+from tiercel.services.alerting.dry_run import DryRun, Episode
 
 
 def print_alerts(alerts: Sequence[Alert]) -> None:

@@ -26,8 +26,8 @@ from tiercel.config.settings import Settings
 from tiercel.config.urls import without_password
 from tiercel.domain.alerts import AlertKey
 from tiercel.domain.errors import InvalidInput, Problem, StoreUnavailable
-from tiercel.services.watching.alerting import Alerting
-from tiercel.services.watching.dry_run import rehearse
+from tiercel.services.alerting.alerting import Alerting
+from tiercel.services.alerting.dry_run import rehearse
 
 program = new_program()
 

@@ -19,8 +19,8 @@ from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.core.statistics.sums import NANO, NANO_PER_MS, Sums, total
 from tiercel.domain.catalogue import AgentStatus, Catalogue
 from tiercel.domain.changes import ChangeStatus
+from tiercel.services.alerting.notifying import ChannelStatus
 from tiercel.services.delivering.receipts import CommitStatus
-from tiercel.services.watching.notifying import ChannelStatus
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 WINDOW_S = 3600.0

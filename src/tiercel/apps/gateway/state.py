@@ -18,14 +18,14 @@ from tiercel.core.statistics.fold import fold
 from tiercel.domain.decision import Decision
 from tiercel.domain.errors import StoreError
 from tiercel.library.router import AsyncRouter
+from tiercel.services.alerting.alerting import Alerting
+from tiercel.services.alerting.drift import DriftWatching
+from tiercel.services.alerting.notifying import Notifying, Outlet
 from tiercel.services.assigning.assignments import Assignments
 from tiercel.services.attending.signals import Signals
 from tiercel.services.ids import new_feedback_id
 from tiercel.services.rating.feedback_loop import FeedbackService
 from tiercel.services.watching.advice import Advice
-from tiercel.services.watching.alerting import Alerting
-from tiercel.services.watching.drift import DriftWatching
-from tiercel.services.watching.notifying import Notifying, Outlet
 from tiercel.services.watching.pace import Pace
 from tiercel.services.watching.performance import Performance
 

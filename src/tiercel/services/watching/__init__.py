@@ -1,1 +1,1 @@
-"""Figures over time, and alerts."""
+"""Figures of what happened, over time."""

@@ -8,7 +8,7 @@ import pytest
 
 from support.happenings import REVIEW, at, feedback
 from tiercel.adapters.memory_store import MemoryStore
-from tiercel.core.alert_figures import breaches
+from tiercel.core.alerts.figures import breaches
 from tiercel.core.statistics.fold import Deltas, fold, micros, model_key, segment_model_key, segment_tier_key
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.alerts import AlertThresholds

@@ -12,7 +12,7 @@ from tiercel.domain.alert_rule import AlertRule
 from tiercel.domain.alerts import AlertThresholds
 from tiercel.domain.events import Outcome
 from tiercel.ports import START
-from tiercel.services.watching.dry_run import rehearse
+from tiercel.services.alerting.dry_run import rehearse
 from tiercel.testing import EPOCH, ManualClock
 
 QUIET = AlertThresholds(

@@ -8,8 +8,8 @@ from itertools import count
 
 import pytest
 
-from tiercel.core.alert_rules import Breach
-from tiercel.core.alert_watch import Watch
+from tiercel.core.alerts.rules import Breach
+from tiercel.core.alerts.watch import Watch
 from tiercel.core.statistics.fold import fold, micros
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.alert_rule import AlertRule, Metric

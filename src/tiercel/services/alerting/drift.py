@@ -14,7 +14,7 @@ import threading
 from collections import Counter
 from dataclasses import replace
 
-from tiercel.core.alert_rules import Breach
+from tiercel.core.alerts.rules import Breach
 from tiercel.core.beliefs.forgetting import METRICS, POLICIES, Metric, drift_place
 from tiercel.core.beliefs.shift import DriftSettings, Shift, State
 from tiercel.core.beliefs.shift_detector import ShiftDetector

@@ -12,8 +12,8 @@ from tiercel.domain.alerts import Alert, AlertThresholds, AlertType, Severity
 from tiercel.domain.errors import StoreUnavailable
 from tiercel.domain.events import Feedback
 from tiercel.domain.request import stage_segment
+from tiercel.services.alerting.alerting import Alerting
 from tiercel.services.learning.learner import Learner
-from tiercel.services.watching.alerting import Alerting
 from tiercel.services.watching.performance import Performance
 from tiercel.testing import ManualClock
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from itertools import chain
 
-from tiercel.core.alert_rules import (
+from tiercel.core.alerts.rules import (
     Breach,
     latency_breach,
     model_breach,

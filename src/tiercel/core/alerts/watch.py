@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from tiercel.core.alert_figures import segment_figures, standing_figures
-from tiercel.core.alert_rules import Breach
-from tiercel.core.rule_figures import overall_breaches, segment_breaches
+from tiercel.core.alerts.figures import segment_figures, standing_figures
+from tiercel.core.alerts.own_rules import overall_breaches, segment_breaches
+from tiercel.core.alerts.rules import Breach
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.alert_rule import AlertRule
 from tiercel.domain.alerts import AlertKey, AlertThresholds

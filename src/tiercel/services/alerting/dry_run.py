@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from tiercel.core.alert_rules import Alarm, Breach, transition
-from tiercel.core.alert_watch import NO_TIERS, Watch
+from tiercel.core.alerts.rules import Alarm, Breach, transition
+from tiercel.core.alerts.watch import NO_TIERS, Watch
 from tiercel.core.logbook import event_time
 from tiercel.core.statistics.buckets import FINEST_US
 from tiercel.core.statistics.fold import fold, micros

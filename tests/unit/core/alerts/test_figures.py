@@ -6,8 +6,8 @@ from itertools import count
 
 import pytest
 
-from tiercel.core.alert_figures import breaches
-from tiercel.core.alert_rules import Breach
+from tiercel.core.alerts.figures import breaches
+from tiercel.core.alerts.rules import Breach
 from tiercel.core.statistics.fold import fold, micros
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.core.tiers import quality_trend

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from tiercel.core import alert_watch
-from tiercel.core.alert_watch import LOOKED, SWEPT, Watch
+from tiercel.core.alerts import watch as alert_watch
+from tiercel.core.alerts.watch import LOOKED, SWEPT, Watch
 from tiercel.core.statistics.fold import fold, micros
 from tiercel.core.statistics.knowledge import Knowledge
 from tiercel.domain.alert_rule import AlertRule

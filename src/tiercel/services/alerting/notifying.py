@@ -16,16 +16,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from tiercel.core.notice_state import CLAIM_S, MAX_ATTEMPTS, Owed, Told, claims, moot, owed, unended, waited
-from tiercel.core.notice_text import message_id, words
+from tiercel.core.alerts.notice_state import CLAIM_S, MAX_ATTEMPTS, Owed, Told, claims, moot, owed, unended, waited
+from tiercel.core.alerts.notice_text import message_id, words
 from tiercel.domain.alerts import Alert, AlertKey, AlertType
 from tiercel.domain.channel import Channel
 from tiercel.domain.errors import NotifyFailed, StoreError, StoreUnavailable, UnknownAlert
 from tiercel.domain.incident import Notice, NoticeState, Occasion
 from tiercel.ports import Appended, Clock, Message, Notifier, Tiding
+from tiercel.services.alerting.alerting import TRAIL_LIMIT, Alerting
 from tiercel.services.delivering.backoff import no_jitter
 from tiercel.services.learning.learner import Learner
-from tiercel.services.watching.alerting import TRAIL_LIMIT, Alerting
 
 log = logging.getLogger("tiercel.notify")
 

@@ -18,9 +18,9 @@ from tiercel.domain.alerts import Alert, AlertThresholds, AlertType, Severity
 from tiercel.domain.catalogue import ModelProfile
 from tiercel.domain.events import Event, Feedback, Outcome
 from tiercel.domain.request import stage_segment
+from tiercel.services.alerting.alerting import Alerting
+from tiercel.services.alerting.drift import DriftWatching
 from tiercel.services.learning.learner import Learner
-from tiercel.services.watching.alerting import Alerting
-from tiercel.services.watching.drift import DriftWatching
 from tiercel.testing import ManualClock
 
 STAGE = stage_segment("review", "draft")

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from itertools import chain
 from typing import NamedTuple
 
-from tiercel.core.alert_rules import Breach
+from tiercel.core.alerts.rules import Breach
 from tiercel.core.statistics.buckets import CLOCKS_APART_US, FOREVER_S, Bucket
 from tiercel.core.statistics.fold import OVERALL, Key, model_key, segment_model_key
 from tiercel.core.statistics.knowledge import Knowledge

@@ -12,15 +12,15 @@ import pytest
 
 from support.watching import Heard, Watcher, calls
 from tiercel.adapters.memory_store import MemoryStore
-from tiercel.core.notice_state import MAX_ATTEMPTS
+from tiercel.core.alerts.notice_state import MAX_ATTEMPTS
 from tiercel.domain.alert_rule import AlertRule
 from tiercel.domain.alerts import AlertThresholds
 from tiercel.domain.channel import Channel
 from tiercel.domain.errors import StoreUnavailable
 from tiercel.domain.incident import Notice
 from tiercel.domain.request import stage_segment
-from tiercel.services.watching.alerting import Alerting
-from tiercel.services.watching.notifying import SETTLE_S
+from tiercel.services.alerting.alerting import Alerting
+from tiercel.services.alerting.notifying import SETTLE_S
 from tiercel.testing import ManualClock
 
 QUIET = AlertThresholds(rapid_failures=100, consecutive_failures_warning=99, consecutive_failures_critical=100)
@@ -228,7 +228,7 @@ def test_nothing_is_claimed_while_the_store_is_away(
         raise StoreUnavailable("away")
 
     with monkeypatch.context() as patch:
-        patch.setattr("tiercel.services.watching.notifying.RECORD_S", 0.05)
+        patch.setattr("tiercel.services.alerting.notifying.RECORD_S", 0.05)
         patch.setattr(store, "append", away)
         assert watcher.notifying.tell("chat") == 0
         assert watcher.notifying.tell("chat") == 0

@@ -1,6 +1,6 @@
 import pytest
 
-from tiercel.core.alert_rules import (
+from tiercel.core.alerts.rules import (
     Alarm,
     Breach,
     latency_breach,

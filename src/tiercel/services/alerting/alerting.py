@@ -16,8 +16,8 @@ from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
-from tiercel.core.alert_rules import Alarm, Breach, no_models_breach, transition
-from tiercel.core.alert_watch import NO_TIERS, Watch
+from tiercel.core.alerts.rules import Alarm, Breach, no_models_breach, transition
+from tiercel.core.alerts.watch import NO_TIERS, Watch
 from tiercel.core.statistics.fold import micros
 from tiercel.domain.alert_rule import AlertRule
 from tiercel.domain.alerts import Alert, AlertKey, AlertThresholds, AlertType, Severity

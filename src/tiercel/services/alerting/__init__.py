@@ -1,0 +1,1 @@
+"""What is wrong is noticed, logged as alerts, and told to people once."""

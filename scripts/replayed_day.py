@@ -17,7 +17,7 @@ from tiercel.apps.demo.table import Prompt, latency_ms, prompts
 from tiercel.config.settings import Settings
 from tiercel.domain.decision import Decision
 from tiercel.library.router import Router
-from tiercel.services.watching.alerting import Alerting
+from tiercel.services.alerting.alerting import Alerting
 from tiercel.testing import ManualClock
 
 DAY_S = 24 * 3600.0

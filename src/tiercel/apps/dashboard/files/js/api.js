@@ -9,7 +9,7 @@ export class Refused extends Error {
   }
 }
 
-export const account = { role: null, token: null, keys: false };
+export const account = { role: null, name: null, token: null, keys: false };
 export const decides = () => account.role === "admin";
 
 async function answered(response) {
@@ -57,6 +57,7 @@ export async function send(method, path, body) {
 export async function readAccount() {
   const session = await readIfThere("/session");
   account.role = session ? session.role : "admin"; // without /session there are no keys to ask for
+  account.name = session?.csrf ? session.name : null; // without keys nobody has a name
   account.token = session?.csrf ?? null;
   account.keys = Boolean(account.token);
 }
@@ -68,5 +69,5 @@ export async function signIn(key) {
 
 export async function signOut() {
   await send("DELETE", "/session");
-  account.role = account.token = null;
+  account.role = account.name = account.token = null;
 }

@@ -130,7 +130,7 @@ function tools() {
     el("select", { id: "range", onchange: (event) => choose(event.currentTarget.value) },
       Object.entries(RANGES).map(([value, label]) => el("option", { value, selected: value === context.range }, label))));
   const state = el("span", { class: `state ${kind}`, id: "state", role: "status", title: shown.failed ? shown.why : EXPLAINED[name] }, text);
-  const who = account.role && el("span", { class: "role", id: "role" }, el("span", { class: "unseen" }, "Signed in as "), account.role);
+  const who = account.role && el("span", { class: "role", id: "role" }, el("span", { class: "unseen" }, "Signed in as "), [account.name, account.role].filter(Boolean).join(", "));
   const out = account.keys && account.role && el("button", { type: "button", class: "plain", onclick: (event) => acted(event.currentTarget, leave) }, "Sign out");
   renew(document.getElementById("tools"), [state, shown.page?.timed !== false && picker, who, out]);
 }

@@ -62,6 +62,9 @@ export const place = (record) =>
     ? `${record.workflow} / ${record.stage}`
     : record.agent_id || record.model || UNKNOWN;
 
+// what an alert says, without the severity that is shown beside it
+export const told = ({ message, severity }) => (message.startsWith(`${severity}: `) ? message.slice(severity.length + 2) : message);
+
 export const words = (name) => String(name ?? UNKNOWN).replaceAll("_", " ");
 
 // the parts of an alert's or a change's segment, as one name

@@ -1,7 +1,7 @@
 // What is wrong now, and what was.
 import { decides, read, send } from "../api.js";
 import { el } from "../dom.js";
-import { UNKNOWN, ago, moment, segmentName, words } from "../format.js";
+import { UNKNOWN, ago, moment, segmentName, told, words } from "../format.js";
 import { action, chip, code, empty, heading, panel, severity } from "../parts.js";
 import { table } from "../tables.js";
 
@@ -20,7 +20,7 @@ function view(alerts, context) {
 const about = (alert) => alert.model_id ?? segmentName(alert.segment) ?? "everything";
 const shared = [
   { name: "Severity", cell: (row) => severity(row.severity) },
-  { name: "Alert", cell: (row) => [el("span", { class: "strong" }, row.message), el("span", { class: "note-small block" }, [words(row.alert_type), row.rule && `rule ${row.rule}`, about(row)].filter(Boolean).join(", "))] },
+  { name: "Alert", cell: (row) => [el("span", { class: "strong" }, told(row)), el("span", { class: "note-small block" }, [words(row.alert_type), row.rule && `rule ${row.rule}`, about(row)].filter(Boolean).join(", "))] },
 ];
 
 function current(active, context) {
@@ -42,7 +42,7 @@ function acknowledged(row, context) {
   return action("Acknowledge", async () => {
     await send("POST", `/v1/alerts/${encodeURIComponent(row.alert_id)}/acknowledge`, {});
     context.refresh();
-    return `Acknowledged: ${row.message}`;
+    return `Acknowledged: ${told(row)}`;
   });
 }
 

@@ -2,7 +2,7 @@
 import { read, readIfThere } from "../api.js";
 import { COLOURS, tierColour, timeChart } from "../charts.js";
 import { el } from "../dom.js";
-import { UNKNOWN, between, count, decimal, dollars, latency, percent, place, quality, signed } from "../format.js";
+import { UNKNOWN, between, count, decimal, dollars, latency, percent, place, quality, signed, told } from "../format.js";
 import { frontierChart } from "../frontier.js";
 import { code, empty, heading, missing, panel, severity } from "../parts.js";
 import { answeredBy, served } from "../serving.js";
@@ -35,7 +35,7 @@ function view({ overview, series, frontier, routing, alerts }, { rangeName }) {
 function attention(overview, alerts) {
   const store = overview.store ?? {};
   const lines = [
-    ...alerts.map((alert) => el("li", {}, severity(alert.severity), " ", el("a", { href: "#/alerts" }, alert.message))),
+    ...alerts.map((alert) => el("li", {}, severity(alert.severity), " ", el("a", { href: "#/alerts" }, told(alert)))),
     overview.pending_approvals > 0 &&
       el("li", {}, el("a", { href: "#/approvals" }, overview.pending_approvals === 1 ? "1 change waits" : `${overview.pending_approvals} changes wait`), " for a yes or a no"),
     store.degraded && el("li", {}, `The store is away. ${count(store.buffered + store.kept)} events wait for it. Routing goes on.`),
